@@ -16,8 +16,8 @@ _CHUNK_BYTES: Final = 1 << 20
 def tree_digest(*paths: Path) -> str:
     """Digest files and folders by name, content and executable bit; 64 hexadecimal characters.
 
-    The result depends neither on the folder a checkout lies in, nor on modification times, nor on the order of
-    the arguments. Symbolic links count as their target's name and are not followed.
+    The result depends neither on the folder a checkout lies in, nor on modification times, nor on the order
+    of the arguments. Symbolic links count as their target's name and are not followed.
 
     Raises:
         FileNotFoundError: a path does not exist.
