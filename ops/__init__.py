@@ -1,0 +1,1 @@
+"""The operator's command line `cdc`: what the Makefile's targets run."""

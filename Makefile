@@ -1,0 +1,64 @@
+# The few commands that a person types. Each can be run again after a crash and continues where it stopped.
+#
+#   STACK   dev, testbed or prod; without it `make up` chooses, and the other commands take the stack brought up last
+#   FORCE   1: `make down` does not ask
+#   ARGS    more arguments for the pulumi, cdc or pytest command behind a target
+
+STACK ?=
+FORCE ?=
+ARGS ?=
+
+BIN := .venv/bin
+CDC := $(BIN)/cdc
+stack := $(if $(STACK),--stack $(STACK))
+args := $(if $(ARGS),--args '$(ARGS)')
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap up preview status smoke demo down env test bench check test-java
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@sed -n 's/^#   /  /p' $(MAKEFILE_LIST)
+
+bootstrap: ## make the Python environment (.venv) from the lock
+	@scripts/bootstrap.sh
+
+up: bootstrap ## bring the pipeline up from nothing and check it with rows of its own
+	@$(CDC) up $(stack) $(args)
+
+preview: bootstrap ## show what `make up` would change; needs no service
+	@$(CDC) preview $(stack) $(args)
+
+status: bootstrap ## show services and connectors; fails when something is wrong
+	@$(CDC) status $(stack) $(ARGS)
+
+smoke: bootstrap ## write, change and delete rows and measure when PostgreSQL shows it
+	@$(CDC) smoke $(stack) $(ARGS)
+
+demo: bootstrap ## write a stream of demo rows (ARGS='--rate 50 --duration 300')
+	@$(CDC) demo $(stack) $(ARGS)
+
+down: bootstrap ## delete the stack with its data; asks first
+	@$(CDC) down $(stack) $(if $(filter 1 yes true,$(FORCE)),--force)
+
+env: bootstrap ## print the variables for using pulumi itself: eval "$(make -s env)"
+	@$(CDC) env
+
+check: bootstrap ## lint, types, unit tests with coverage; under a minute
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/pytest tests/unit --quiet --cov=components --cov=infra --cov-report=term $(ARGS)
+
+test-java: bootstrap ## test the Java parts with Maven
+	@$(CDC) test-java
+
+test: test-java ## all tests, also on a bare machine; brings up the testbed
+	@$(CDC) prepare
+	@eval "$$($(CDC) env)" && $(BIN)/pytest -m 'not bench' --cov=components --cov=infra --cov-report=term $(ARGS)
+
+bench: bootstrap ## measure latency, throughput and recovery; prints figures
+	@$(CDC) prepare
+	@eval "$$($(CDC) env)" && $(BIN)/pytest -m bench -s $(ARGS)

@@ -1,0 +1,180 @@
+"""The operator's command line, `cdc`. The Makefile's targets are these commands."""
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from components.scylla.session import ScyllaError
+from ops import demo as demo_command
+from ops import down as down_command
+from ops import java_tests
+from ops import preview as preview_command
+from ops import up as up_command
+from ops.errors import OpsError
+from ops.smoke import DEFAULT_ROWS, run_smoke
+from ops.stack_choice import last_stack
+from ops.status import collect_status
+from ops.workspace import Workspace
+
+app = typer.Typer(help="Bring up, watch and take down the CDC pipeline.", no_args_is_help=True, add_completion=False)
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Stack = Annotated[str, typer.Option(help="dev, testbed, prod or another stack with a Pulumi.<stack>.yaml.")]
+Args = Annotated[str, typer.Option(help="More arguments for the pulumi command, in one string.")]
+
+
+class Format(StrEnum):
+    """How a result is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """End with exit code 1 and a message for problems that a person can act on."""
+    try:
+        yield
+    except OpsError as error:
+        _err.print(f"[bold red]error:[/] {escape(error.message)}")
+        if error.hint:
+            _err.print(escape(error.hint))
+        raise typer.Exit(1) from None
+    except ScyllaError as error:
+        _err.print(f"[bold red]error:[/] {escape(str(error))}")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        _err.print("interrupted; the same command continues where this one stopped")
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def up(
+    stack: Stack = "",
+    args: Args = "",
+    smoke_rows: Annotated[int, typer.Option(min=1, help="Rows of the smoke run.")] = DEFAULT_ROWS,
+) -> None:
+    """Bring a stack up from nothing and check it with rows of its own."""
+    with _errors():
+        result = up_command.up(Workspace(), stack, tuple(shlex.split(args)), smoke_rows)
+        _out.print(up_command.report(result))
+        for problem in result.status.problems():
+            _err.print(f"[bold red]problem:[/] {escape(problem)}")
+        if not result.status.ok:
+            raise typer.Exit(1)
+
+
+@app.command()
+def preview(stack: Stack = "", args: Args = "") -> None:
+    """Show what `up` would do; needs no service."""
+    with _errors():
+        workspace = Workspace()
+        name = stack or last_stack(workspace.state_dir) or "dev"
+        code = preview_command.preview(workspace, name, tuple(shlex.split(args)), print)
+        if code:
+            raise typer.Exit(code)
+
+
+@app.command()
+def down(
+    stack: Stack = "",
+    force: Annotated[bool, typer.Option("--force", help="Do not ask before data is deleted.")] = False,
+) -> None:
+    """Delete a stack with its data; asks first."""
+    with _errors():
+        workspace = Workspace()
+        name = workspace.existing_stack(stack)
+        if not force:
+            if not sys.stdin.isatty():
+                raise OpsError(f"Deleting stack {name} needs a yes; there is no terminal to ask.", "Use FORCE=1.")
+            typer.confirm(down_command.what_is_deleted(workspace, name), abort=True)
+        down_command.down(workspace, name)
+
+
+@app.command()
+def status(
+    stack: Stack = "",
+    format_: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.TABLE,
+) -> None:
+    """Show services and connectors; exit code 1 when something is wrong."""
+    with _errors():
+        workspace = Workspace()
+        name = workspace.existing_stack(stack)
+        found = collect_status(workspace.outputs(name), name, workspace.docker)
+        if format_ is Format.JSON:
+            print(json.dumps(found.as_json(), indent=2))
+        else:
+            _out.print(found.table())
+            for problem in found.problems():
+                _err.print(f"[bold red]problem:[/] {escape(problem)}")
+        if not found.ok:
+            raise typer.Exit(1)
+
+
+@app.command()
+def smoke(stack: Stack = "", rows: Annotated[int, typer.Option(min=1, help="Rows to write.")] = DEFAULT_ROWS) -> None:
+    """Write, change and delete rows by CQL and measure when PostgreSQL shows it."""
+    with _errors():
+        workspace = Workspace()
+        outputs = workspace.outputs(workspace.existing_stack(stack))
+        with workspace.progress.step("smoke run") as step:
+            result = run_smoke(outputs, rows, step)
+            step.done(result.sentence())
+        for name, value in result.figures():
+            _out.print(f"{name}: {value}")
+
+
+@app.command()
+def demo(
+    stack: Stack = "",
+    rate: Annotated[float, typer.Option(min=0.1, help="Changes per second.")] = demo_command.DEFAULT_RATE_PER_SECOND,
+    duration: Annotated[
+        float, typer.Option(min=0, help="Seconds; 0 means until interrupted.")
+    ] = demo_command.DEFAULT_DURATION_SECONDS,
+) -> None:
+    """Write a stream of demo rows and show how PostgreSQL follows."""
+    with _errors():
+        workspace = Workspace()
+        outputs = workspace.outputs(workspace.existing_stack(stack))
+        written = demo_command.run_demo(outputs, rate, duration, workspace.progress.line)
+        _out.print(f"{written} changes written")
+
+
+@app.command()
+def env() -> None:
+    """Print `export` lines for using the pulumi command itself: eval "$(make -s env)"."""
+    with _errors():
+        workspace = Workspace()
+        for name, value in workspace.variables(workspace.tools()).items():
+            print(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def prepare() -> None:
+    """Make ready what tests and stacks need: Docker engine, Pulumi CLI and plug-ins, testbed images."""
+    with _errors():
+        workspace = Workspace()
+        up_command.ensure_engine(workspace)
+        up_command.ensure_tools(workspace)
+        up_command.ensure_stack_images(workspace, "testbed")
+
+
+@app.command("test-java")
+def test_java() -> None:
+    """Run the tests of the Java parts with Maven."""
+    with _errors():
+        java_tests.run_all(Workspace())
+
+
+if __name__ == "__main__":
+    app()

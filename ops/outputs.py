@@ -1,0 +1,85 @@
+"""The stack's outputs, typed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ops.errors import OpsError
+
+
+@dataclass(frozen=True)
+class Table:
+    """One replicated table."""
+
+    source: str
+    target: str
+    topic: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Login:
+    """A user name with its password, which is never shown."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class StackOutputs:
+    """What `pulumi up` exports."""
+
+    endpoints: Mapping[str, str]
+    """Addresses by service: kafka, schema_registry, connect, scylla, postgres, vault."""
+    topics: Mapping[str, str]
+    """Topic by source table, and the dead letter queue and heartbeat topics."""
+    connectors: Mapping[str, str]
+    """Connector names: source, sink."""
+    tables: tuple[Table, ...]
+    window_ms: int
+    """Length of the source's CDC window, ms."""
+    confidence_ms: int
+    """How far the source stays behind the clock, ms."""
+    containers: Mapping[str, str]
+    """Container name by service; empty where nothing runs on the Docker host."""
+    commands: Mapping[str, str]
+    """What to run next, by purpose."""
+    scylla: Login
+    postgres: Login
+    postgres_database: str
+
+    def table(self, source: str) -> Table | None:
+        """Return the replicated table of that source name, if any."""
+        return next((table for table in self.tables if table.source == source), None)
+
+
+def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
+    """Read the outputs of `pulumi stack output --json --show-secrets`.
+
+    Raises:
+        OpsError: An output is missing, as after an `up` that did not finish.
+    """
+    if not raw:
+        raise OpsError(f"Stack {stack} has no outputs: it is not up.", f"Run `make up STACK={stack}`.")
+    try:
+        credentials = raw["credentials"]
+        return StackOutputs(
+            endpoints=dict(raw["endpoints"]),
+            topics=dict(raw["topics"]),
+            connectors=dict(raw["connectors"]),
+            tables=tuple(
+                Table(table["source"], table["target"], table["topic"], tuple(table["keys"])) for table in raw["tables"]
+            ),
+            window_ms=int(raw["windows_ms"]["window"]),
+            confidence_ms=int(raw["windows_ms"]["confidence"]),
+            containers=dict(raw["containers"]),
+            commands=dict(raw["commands"]),
+            scylla=Login(credentials["scylla"]["username"], credentials["scylla"]["password"]),
+            postgres=Login(credentials["postgres"]["username"], credentials["postgres"]["password"]),
+            postgres_database=credentials["postgres"]["database"],
+        )
+    except KeyError as missing:
+        raise OpsError(
+            f"Stack {stack} has no output {missing}: its last `up` did not finish.",
+            f"Run `make up STACK={stack}`.",
+        ) from None

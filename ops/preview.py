@@ -1,0 +1,60 @@
+"""`cdc preview`: what `pulumi up` would do. Needs no service, and works in a clean clone.
+
+A stack that was never brought up here has no state and no secrets. Its preview runs against a throw-away backend, with
+a copy of the stack's configuration that holds dummy secrets, so the tracked file stays as it is.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ops.errors import OpsError
+from ops.project import PROJECT_NAME, stack_file
+from ops.pulumi_cli import PulumiCli
+from ops.stack_secrets import SECRET_KEYS, load, missing_keys
+from ops.workspace import Workspace
+
+
+def preview(workspace: Workspace, stack: str, args: tuple[str, ...], on_line: Callable[[str], None]) -> int:
+    """Run the preview, hand over its lines and return its exit code."""
+    path = stack_file(stack, workspace.project_dir)
+    if not path.exists():
+        raise OpsError(f"There is no {path.name}.", "STACK is dev, testbed, prod or one with a file of its own.")
+    cli = workspace.cli(stack, workspace.tools())
+    if not missing_keys(load(path).get("config") or {}) and cli.summary() is not None:
+        return cli.stream_on_stack(on_line, "preview", *args).exit_code
+    workspace.progress.line(f"stack {stack} was not brought up here: dummy secrets, empty state")
+    with tempfile.TemporaryDirectory(prefix="cdc-preview-") as folder:
+        return _preview_from_nothing(cli, path, Path(folder), args, on_line)
+
+
+def _preview_from_nothing(
+    cli: PulumiCli, path: Path, folder: Path, args: tuple[str, ...], on_line: Callable[[str], None]
+) -> int:
+    """Preview in a throw-away backend inside `folder`."""
+    variables = {name: value for name, value in cli.variables.items() if "PASSPHRASE" not in name}
+    variables |= {"PULUMI_BACKEND_URL": f"file://{folder}", "PULUMI_CONFIG_PASSPHRASE": "preview"}
+    base = {name: value for name, value in cli.base.items() if name != "PULUMI_CONFIG_PASSPHRASE_FILE"}
+    throwaway = replace(cli, variables=variables, base=base)
+    # `stack init` writes a salt into the stack file of the project that it runs in: not ours.
+    (folder / "Pulumi.yaml").write_text(f"name: {PROJECT_NAME}\nruntime: python\n")
+    made = throwaway.run("-C", str(folder), "stack", "init", cli.stack, "--no-select")
+    made.require("Making a throw-away stack for the preview")
+    config_file = folder / path.name
+    config_file.write_text(yaml.safe_dump(dummy_config(load(path), load(config_file))))
+    return throwaway.stream_on_stack(on_line, "preview", "--config-file", str(config_file), *args).exit_code
+
+
+def dummy_config(tracked: dict[str, Any], initial: dict[str, Any]) -> dict[str, Any]:
+    """Return the tracked configuration with dummy secrets, on top of the new stack's salt."""
+    config = {
+        key: "preview-only" if isinstance(value, dict) and "secure" in value else value
+        for key, value in (tracked.get("config") or {}).items()
+    }
+    for key in SECRET_KEYS:
+        config.setdefault(f"{PROJECT_NAME}:{key}", "preview-only")
+    return {**initial, "config": config}

@@ -1,0 +1,105 @@
+"""The stack's generated passwords: encrypted values in the stack's configuration file.
+
+The configuration file is tracked by git, so a checkout or a reset can take the encrypted values away while the
+services still use them. A copy (still encrypted) is kept beside the state and put back in that case.
+"""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from ops.errors import OpsError
+from ops.project import PROJECT_NAME, stack_file
+from ops.pulumi_cli import PulumiCli
+
+SECRET_KEYS: Final = (
+    "scyllaAdminPassword",
+    "scyllaReaderPassword",
+    "postgresAdminPassword",
+    "cdcWriterPassword",
+    "reconcilePassword",
+    "vaultToken",
+)
+
+# These open a service that somebody else runs when its mode is `external`: only a person can know them.
+_GIVEN_WHEN_EXTERNAL: Final = {
+    "scyllaAdminPassword": "scyllaMode",
+    "postgresAdminPassword": "postgresMode",
+    "vaultToken": "vaultMode",
+}
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a stack's configuration file; a missing file is an empty configuration."""
+    if not path.exists():
+        return {}
+    loaded = yaml.safe_load(path.read_text()) or {}
+    if not isinstance(loaded, dict):
+        raise OpsError(f"{path.name} is not a YAML mapping.", "It must have the top-level key `config:`.")
+    return loaded
+
+
+def missing_keys(config: Mapping[str, Any]) -> list[str]:
+    """Return the secret keys that a stack's `config` mapping has no value for."""
+    return [key for key in SECRET_KEYS if not config.get(f"{PROJECT_NAME}:{key}")]
+
+
+def ensure_secrets(cli: PulumiCli, project_dir: Path, state_dir: Path) -> list[str]:
+    """Generate the secrets that the stack lacks and return their keys.
+
+    Raises:
+        OpsError: A secret of an external service is missing; names the keys and the commands that set them.
+    """
+    path = stack_file(cli.stack, project_dir)
+    saved = state_dir / f"{cli.stack}.secrets.yaml"
+    restore(path, saved)
+    config = load(path).get("config") or {}
+    missing = missing_keys(config)
+    given = [key for key in missing if _is_external(config, key)]
+    if given:
+        commands = "\n".join(f"  pulumi config set --secret {key} --stack {cli.stack}" for key in given)
+        raise OpsError(
+            f"Stack {cli.stack} lacks {', '.join(given)}: credentials of services that it does not create.",
+            f"Set them (the value is asked for):\n{commands}",
+        )
+    for key in missing:
+        cli.set_secret(key, secrets.token_urlsafe(24))
+    save(path, saved)
+    return missing
+
+
+def _is_external(config: Mapping[str, Any], key: str) -> bool:
+    mode_key = _GIVEN_WHEN_EXTERNAL.get(key)
+    return mode_key is not None and config.get(f"{PROJECT_NAME}:{mode_key}") == "external"
+
+
+def save(path: Path, saved: Path) -> None:
+    """Keep a copy of the encrypted values and of the salt that they belong to."""
+    document = load(path)
+    config = document.get("config") or {}
+    encrypted = {key: value for key, value in config.items() if isinstance(value, dict) and "secure" in value}
+    kept = {"encryptionsalt": document.get("encryptionsalt"), "config": encrypted}
+    temporary = saved.with_suffix(".tmp")
+    temporary.write_text(yaml.safe_dump(kept))
+    temporary.chmod(0o600)
+    temporary.replace(saved)
+
+
+def restore(path: Path, saved: Path) -> None:
+    """Put saved values back into a configuration file that has lost its salt and all its encrypted values."""
+    kept, document = load(saved), load(path)
+    if not kept.get("encryptionsalt") or document.get("encryptionsalt"):
+        return
+    config = document.get("config") or {}
+    lost = {key: value for key, value in kept["config"].items() if key not in config}
+    # Edited as text, so that the file's comments stay.
+    lines = path.read_text().splitlines() if path.exists() else []
+    if "config:" not in lines:
+        lines.append("config:")
+    at = lines.index("config:") + 1
+    for key, value in lost.items():
+        lines[at:at] = [f"  {key}:", f"    secure: {value['secure']}"]
+    path.write_text("\n".join([f"encryptionsalt: {kept['encryptionsalt']}", *lines]) + "\n")

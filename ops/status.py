@@ -1,0 +1,147 @@
+"""`cdc status`: how the services and the connectors of a stack are doing."""
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from urllib.parse import urlparse
+
+import httpx
+from rich.table import Table
+
+from ops.docker import Docker
+from ops.outputs import StackOutputs
+
+_ANSWER_SECONDS: Final = 3.0
+_SHOWN_ERROR_CHARACTERS: Final = 300
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the stack."""
+
+    name: str
+    endpoint: str
+    state: str
+    ok: bool
+    stand_in: str = ""
+    """What it really is when it is a stand-in, else empty."""
+
+
+@dataclass(frozen=True)
+class Connector:
+    """One connector with its tasks."""
+
+    name: str
+    state: str
+    tasks: tuple[str, ...]
+    ok: bool
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a whole stack."""
+
+    stack: str
+    services: tuple[Service, ...]
+    connectors: tuple[Connector, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything runs."""
+        return not self.problems()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the status as plain data."""
+        return {"ok": self.ok, **asdict(self)}
+
+    def table(self) -> Table:
+        """Return the status for a terminal."""
+        table = Table("service", "endpoint", "state", "stand-in", title=f"stack {self.stack}")
+        for service in self.services:
+            table.add_row(service.name, service.endpoint, _colored(service.state, service.ok), service.stand_in)
+        for connector in self.connectors:
+            tasks = ", ".join(connector.tasks) or "no tasks"
+            table.add_row(connector.name, "connector", _colored(f"{connector.state}, tasks: {tasks}", connector.ok), "")
+        return table
+
+    def problems(self) -> list[str]:
+        """Return a line for each part that is not well."""
+        lines = [f"{service.name}: {service.state}" for service in self.services if not service.ok]
+        lines += [f"{part.name}: {part.error or part.state}" for part in self.connectors if not part.ok]
+        return lines
+
+
+def _colored(text: str, ok: bool) -> str:
+    return f"[green]{text}[/]" if ok else f"[bold red]{text}[/]"
+
+
+def collect_status(
+    outputs: StackOutputs,
+    stack: str,
+    docker: Docker,
+    transport: httpx.BaseTransport | None = None,
+    answers: Callable[[str], bool] | None = None,
+) -> Status:
+    """Ask the Docker engine, the endpoints and Connect. `transport` and `answers` are for tests."""
+    services = tuple(_services(outputs, docker, answers or endpoint_answers))
+    with httpx.Client(transport=transport, timeout=_ANSWER_SECONDS) as client:
+        url = outputs.endpoints["connect"]
+        connectors = tuple(_connector(client, url, name) for name in outputs.connectors.values())
+    return Status(stack, services, connectors)
+
+
+def _services(outputs: StackOutputs, docker: Docker, answers: Callable[[str], bool]) -> Iterator[Service]:
+    reported = set()
+    for name, container_name in outputs.containers.items():
+        container = docker.container(container_name)
+        key = _endpoint_key(name)
+        endpoint = outputs.endpoints.get(key, "")
+        reported.add(key)
+        state = container.health or container.state if container.state == "running" else container.state
+        ok = container.ok
+        if ok and endpoint and not answers(endpoint):
+            state, ok = f"{state}, but {endpoint} does not answer", False
+        if container.restarts:
+            state += f", restarted {container.restarts} times"
+        yield Service(name, endpoint, state, ok, container.stand_in)
+    for key, endpoint in outputs.endpoints.items():
+        if key not in reported:
+            ok = answers(endpoint)
+            yield Service(key, endpoint, "answers" if ok else "does not answer", ok)
+
+
+def _endpoint_key(service: str) -> str:
+    """Return the endpoint of a service: `kafka-1` -> `kafka`, `schema-registry` -> `schema_registry`."""
+    name, _, number = service.rpartition("-")
+    return (name if number.isdigit() else service).replace("-", "_")
+
+
+def endpoint_answers(endpoint: str) -> bool:
+    """Return whether every address of an endpoint (a URL, or `host:port,host:port`) accepts connections."""
+    for address in endpoint.split(","):
+        url = urlparse(address if "://" in address else f"tcp://{address}")
+        port = url.port or {"https": 443, "http": 80}.get(url.scheme, 0)
+        try:
+            socket.create_connection((url.hostname or "", port), timeout=_ANSWER_SECONDS).close()
+        except OSError:
+            return False
+    return True
+
+
+def _connector(client: httpx.Client, url: str, name: str) -> Connector:
+    try:
+        answer = client.get(f"{url}/connectors/{name}/status")
+    except httpx.HTTPError as error:
+        return Connector(name, "unknown", (), ok=False, error=f"Connect at {url} does not answer: {error}")
+    if answer.status_code != httpx.codes.OK:
+        state = "missing" if answer.status_code == httpx.codes.NOT_FOUND else f"HTTP {answer.status_code}"
+        return Connector(name, state, (), ok=False)
+    described: Mapping[str, Any] = answer.json()
+    tasks = tuple(task["state"] for task in described["tasks"])
+    state = described["connector"]["state"]
+    traces = [part.get("trace", "") for part in (described["connector"], *described["tasks"])]
+    trace = next((trace for trace in traces if trace), "").strip()
+    ok = state == "RUNNING" and bool(tasks) and all(task == "RUNNING" for task in tasks)
+    return Connector(name, state, tasks, ok, trace[:_SHOWN_ERROR_CHARACTERS])
