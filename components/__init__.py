@@ -1,0 +1,1 @@
+"""Reusable building blocks: containers, topics, roles, secrets, connectors. They never import `infra`."""

@@ -1,0 +1,1 @@
+"""Compares the two databases and repairs PostgreSQL; stands alone, without Pulumi."""

@@ -1,0 +1,1 @@
+"""Kafka Connect: workers, connectors, their configuration and a client for the REST API."""

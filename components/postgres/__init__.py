@@ -1,0 +1,1 @@
+"""PostgreSQL: a server, and database, roles and target tables inside any server."""

@@ -1,0 +1,1 @@
+"""ScyllaDB: a server, and keyspaces, tables and roles inside any server."""

@@ -1,0 +1,97 @@
+"""Kafka Connect workers with our plug-ins, on one Docker host or on Swarm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components import ports
+from components.kafka import connect_topics
+from components.service import HealthCheck, Host, Port, ServiceArgs, Volume
+from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
+
+PLUGIN_PATH = "/usr/share/java,/usr/share/cdc-plugins"
+QUIET_LOGGERS = {
+    # ScyllaDB's connector logs two lines for each record at INFO.
+    "com.scylladb": "WARN",
+    "org.reflections": "ERROR",
+}
+
+
+@dataclass(frozen=True)
+class WorkerArgs:
+    """One worker of a distributed Connect cluster."""
+
+    host: Host
+    image: pulumi.Input[str]
+    group: str
+    """Group id of the cluster; its internal topics are named after it."""
+    bootstrap_servers: str
+    replication_factor: int
+    heap_mb: int
+    workers: int
+    """Size of the cluster."""
+    secrets_volume: pulumi.Input[str]
+    """Volume with the files that Vault Agent renders."""
+
+
+SWARM_TASK_NAME = "{{.Service.Name}}.{{.Task.Slot}}.{{.Task.ID}}"
+"""Swarm fills this in; it is the DNS name of one task on an overlay network."""
+
+
+def worker_service(
+    args: WorkerArgs, alias: str, *, publish: bool, advertised_host: str | None = None
+) -> ServiceArgs:
+    """One worker as a service.
+
+    `publish` makes its REST port reachable from the host. `advertised_host` is the name under which the other workers
+    reach this one; the alias, where that names one worker only.
+    """
+    return ServiceArgs(
+        image=args.image,
+        host=args.host,
+        alias=alias,
+        memory_mb=args.heap_mb + 1024,
+        env=_worker_env(args, advertised_host or alias),
+        ports=[Port(ports.CONNECT_REST, ports.PUBLISHED_CONNECT_REST)] if publish else [],
+        volumes=[
+            Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)
+        ],
+        # Right after its start a worker answers 404 to everything for about a second.
+        health=HealthCheck(f"curl -fsS http://localhost:{ports.CONNECT_REST}/connectors"),
+        stop_timeout_seconds=60,
+    )
+
+
+def _worker_env(args: WorkerArgs, advertised_host: str) -> dict[str, str]:
+    topics = connect_topics(args.group)
+    replication = str(args.replication_factor)
+    return {
+        "CONNECT_BOOTSTRAP_SERVERS": args.bootstrap_servers,
+        "CONNECT_GROUP_ID": args.group,
+        "CONNECT_CONFIG_STORAGE_TOPIC": topics["config"],
+        "CONNECT_OFFSET_STORAGE_TOPIC": topics["offset"],
+        "CONNECT_STATUS_STORAGE_TOPIC": topics["status"],
+        "CONNECT_CONFIG_STORAGE_REPLICATION_FACTOR": replication,
+        "CONNECT_OFFSET_STORAGE_REPLICATION_FACTOR": replication,
+        "CONNECT_STATUS_STORAGE_REPLICATION_FACTOR": replication,
+        # Connectors name their own converters; a worker must have a default all the same.
+        "CONNECT_KEY_CONVERTER": "org.apache.kafka.connect.json.JsonConverter",
+        "CONNECT_VALUE_CONVERTER": "org.apache.kafka.connect.json.JsonConverter",
+        "CONNECT_LISTENERS": f"http://0.0.0.0:{ports.CONNECT_REST}",
+        "CONNECT_REST_ADVERTISED_HOST_NAME": advertised_host,
+        "CONNECT_REST_ADVERTISED_PORT": str(ports.CONNECT_REST),
+        "CONNECT_EXACTLY_ONCE_SOURCE_SUPPORT": "enabled",
+        "CONNECT_TOPIC_CREATION_ENABLE": "false",
+        "CONNECT_CONNECTOR_CLIENT_CONFIG_OVERRIDE_POLICY": "All",
+        "CONNECT_CONFIG_PROVIDERS": "file",
+        "CONNECT_CONFIG_PROVIDERS_FILE_CLASS": ("org.apache.kafka.common.config.provider.FileConfigProvider"),
+        "CONNECT_PLUGIN_PATH": PLUGIN_PATH,
+        "CONNECT_PLUGIN_DISCOVERY": "hybrid_warn",
+        "CONNECT_OFFSET_FLUSH_INTERVAL_MS": "5000",
+        # A single worker gains nothing from waiting for a lost one; several give it a minute to come back.
+        "CONNECT_SCHEDULED_REBALANCE_MAX_DELAY_MS": "0" if args.workers == 1 else "60000",
+        "CONNECT_LOG4J_LOGGERS": ",".join(f"{name}={level}" for name, level in QUIET_LOGGERS.items()),
+        "KAFKA_HEAP_OPTS": f"-Xms{args.heap_mb // 2}m -Xmx{args.heap_mb}m",
+    }

@@ -1,0 +1,17 @@
+"""Every port in one place: inside the network, and published on the host before the stack's offset is added."""
+
+ZOOKEEPER_CLIENT = 2181
+KAFKA_INTERNAL = 9092
+SCHEMA_REGISTRY = 8081
+CONNECT_REST = 8083
+CQL = 9042
+POSTGRES = 5432
+VAULT = 8200
+
+PUBLISHED_KAFKA_FIRST = 29092
+"""Broker 1; broker n gets this plus n - 1."""
+PUBLISHED_SCHEMA_REGISTRY = 28081
+PUBLISHED_CONNECT_REST = 28083
+PUBLISHED_CQL = 29042
+PUBLISHED_POSTGRES = 25432
+PUBLISHED_VAULT = 28200

@@ -1,0 +1,121 @@
+"""Database, roles and grants of the target database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_postgresql as postgresql
+
+from components.configured import Server
+
+OWNER = "warehouse_owner"
+"""Owns database and target tables; nobody logs in as this role."""
+WRITER = "cdc_writer"
+"""The sink writes with it. (PostgreSQL reserves role names that begin with `pg_`.)"""
+RECONCILE = "reconcile"
+"""The reconcile job compares and repairs with it."""
+
+TABLE_PRIVILEGES = ["SELECT", "INSERT", "UPDATE", "DELETE"]
+DEFAULT_SCHEMA = "public"
+
+
+@dataclass(frozen=True)
+class WarehouseArgs:
+    """The database that receives the rows."""
+
+    server: Server
+    database: str
+    schemas: Sequence[str]
+    """Schemas of the target tables."""
+    writer_password: pulumi.Input[str]
+    reconcile_password: pulumi.Input[str]
+    writer_adds_columns: bool
+    """The sink may add columns: that takes membership in the role that owns the tables."""
+
+
+class Warehouse(pulumi.ComponentResource):
+    """Database `warehouse` with its owner and the two roles that write to it."""
+
+    ready: list[pulumi.Resource]
+    """What target tables and connectors have to wait for."""
+
+    def __init__(self, name: str, args: WarehouseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("scylla-pg-cdc:postgres:Warehouse", name, {}, opts)
+        self._args = args
+        inside = args.server.options(self)
+        owner = postgresql.Role(OWNER, name=OWNER, login=False, opts=inside)
+        self._database = postgresql.Database(
+            args.database,
+            name=args.database,
+            owner=owner.name,
+            encoding="UTF8",
+            lc_collate="C",
+            lc_ctype="C",
+            template="template0",
+            opts=inside,
+        )
+        schemas = {
+            schema: postgresql.Schema(
+                schema,
+                name=schema,
+                database=self._database.name,
+                owner=owner.name,
+                opts=args.server.options(self, [self._database]),
+            )
+            for schema in args.schemas
+            if schema != DEFAULT_SCHEMA
+        }
+        writer = self._login(WRITER, args.writer_password, [owner] if args.writer_adds_columns else [])
+        reconcile = self._login(RECONCILE, args.reconcile_password, [])
+        self.ready = [self._database, *schemas.values()]
+        previous: pulumi.Resource = self._database
+        for schema in args.schemas:
+            after = [schemas[schema]] if schema in schemas else []
+            for label, role in ((WRITER, writer), (RECONCILE, reconcile)):
+                previous = self._grants(f"{label}-{schema}", schema, role, owner, [previous, *after])
+        self.register_outputs({"database": self._database.name})
+
+    def _login(
+        self, name: str, password: pulumi.Input[str], member_of: Sequence[postgresql.Role]
+    ) -> postgresql.Role:
+        return postgresql.Role(
+            name,
+            name=name,
+            login=True,
+            password=pulumi.Output.secret(password),
+            roles=[role.name for role in member_of],
+            opts=self._args.server.options(self),
+        )
+
+    def _grants(
+        self,
+        label: str,
+        schema: str,
+        role: postgresql.Role,
+        owner: postgresql.Role,
+        after: Sequence[pulumi.Resource],
+    ) -> pulumi.Resource:
+        """Grants of one role in one schema, one after the other: PostgreSQL refuses concurrent ones on one object."""
+        connect = postgresql.Grant(
+            f"{label}-usage",
+            database=self._database.name,
+            schema=schema,
+            role=role.name,
+            object_type="schema",
+            privileges=["USAGE"],
+            opts=self._args.server.options(self, after),
+        )
+        tables = postgresql.DefaultPrivileges(
+            f"{label}-tables",
+            database=self._database.name,
+            schema=schema,
+            owner=owner.name,
+            role=role.name,
+            object_type="table",
+            privileges=TABLE_PRIVILEGES,
+            opts=self._args.server.options(self, [connect]),
+        )
+        self.ready += [connect, tables]
+        return tables

@@ -1,0 +1,63 @@
+"""A PostgreSQL server on one Docker host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components import ports
+from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
+
+POSTGRES_UID = 999
+"""User `postgres` of the official image."""
+PASSWORD_FILE = "/run/postgres-admin-password"  # noqa: S105 (a path)
+
+
+@dataclass(frozen=True)
+class PostgresServerArgs:
+    """One server; the admin's password is read from a file, never from the environment."""
+
+    host: Host
+    image: pulumi.Input[str]
+    memory_mb: int
+    """Memory limit, MiB; a quarter of it becomes shared_buffers."""
+    admin_user: str
+    admin_password: pulumi.Input[str]
+
+
+class PostgresServer(pulumi.ComponentResource):
+    """One PostgreSQL server with its data on a volume."""
+
+    host_inside: str = "postgres"
+    port_inside: int = ports.POSTGRES
+    host_outside: str
+    port_outside: int
+    service: Service
+
+    def __init__(
+        self, name: str, args: PostgresServerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("scylla-pg-cdc:postgres:PostgresServer", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        data = named_volume("postgres-data", args.host, child)
+        self.service = Service(
+            "postgres",
+            ServiceArgs(
+                image=args.image,
+                host=args.host,
+                alias="postgres",
+                memory_mb=args.memory_mb,
+                env={"POSTGRES_USER": args.admin_user, "POSTGRES_PASSWORD_FILE": PASSWORD_FILE},
+                command=["-c", f"shared_buffers={args.memory_mb // 4}MB", "-c", "max_wal_size=2GB"],
+                ports=[Port(ports.POSTGRES, ports.PUBLISHED_POSTGRES)],
+                volumes=[Volume(data.name, "/var/lib/postgresql/data")],
+                files=[File(PASSWORD_FILE, args.admin_password, secret=True, owner_uid=POSTGRES_UID)],
+                # During its first start the server runs without TCP for a while; only TCP counts as ready.
+                health=HealthCheck(f"pg_isready -q -h 127.0.0.1 -U {args.admin_user}"),
+            ),
+            child,
+        )
+        self.host_outside = args.host.bind_address
+        self.port_outside = ports.PUBLISHED_POSTGRES + args.host.port_offset
+        self.register_outputs({"address": args.host.address(ports.PUBLISHED_POSTGRES)})

@@ -1,0 +1,58 @@
+"""A schema registry that speaks Confluent's API, on one Docker host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components import ports
+from components.service import HealthCheck, Host, Port, Service, ServiceArgs
+
+
+@dataclass(frozen=True)
+class SchemaRegistryArgs:
+    """Schemas are stored in Kafka, so ids survive a restart."""
+
+    host: Host
+    image: pulumi.Input[str]
+    bootstrap_servers: str
+    replication_factor: int
+    """Replicas of the registry's own topic."""
+
+
+class SchemaRegistry(pulumi.ComponentResource):
+    """One registry server."""
+
+    url_inside: str
+    """URL as seen from the network."""
+    url_outside: str
+    """URL as seen from the host."""
+    service: Service
+
+    def __init__(
+        self, name: str, args: SchemaRegistryArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("scylla-pg-cdc:kafka:SchemaRegistry", name, {}, opts)
+        self.service = Service(
+            "schema-registry",
+            ServiceArgs(
+                image=args.image,
+                host=args.host,
+                alias="schema-registry",
+                memory_mb=1024,
+                env={
+                    "SCHEMA_REGISTRY_HOST_NAME": "schema-registry",
+                    "SCHEMA_REGISTRY_LISTENERS": f"http://0.0.0.0:{ports.SCHEMA_REGISTRY}",
+                    "SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS": args.bootstrap_servers,
+                    "SCHEMA_REGISTRY_KAFKASTORE_TOPIC_REPLICATION_FACTOR": str(args.replication_factor),
+                    "SCHEMA_REGISTRY_HEAP_OPTS": "-Xms256m -Xmx384m",
+                },
+                ports=[Port(ports.SCHEMA_REGISTRY, ports.PUBLISHED_SCHEMA_REGISTRY)],
+                health=HealthCheck(f"curl -fsS http://localhost:{ports.SCHEMA_REGISTRY}/subjects"),
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        self.url_inside = f"http://schema-registry:{ports.SCHEMA_REGISTRY}"
+        self.url_outside = f"http://{args.host.address(ports.PUBLISHED_SCHEMA_REGISTRY)}"
+        self.register_outputs({"url": self.url_outside})

@@ -1,0 +1,55 @@
+"""A ScyllaDB node on one Docker host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components import ports
+from components.service import HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
+
+
+@dataclass(frozen=True)
+class ScyllaServerArgs:
+    """One node with password authentication."""
+
+    host: Host
+    image: pulumi.Input[str]
+    memory_mb: int
+    """Memory that ScyllaDB takes for itself, MiB."""
+
+
+class ScyllaServer(pulumi.ComponentResource):
+    """One ScyllaDB node; its default superuser still has the default password."""
+
+    contact_points_inside: list[str]
+    contact_points_outside: list[str]
+    service: Service
+
+    def __init__(self, name: str, args: ScyllaServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("scylla-pg-cdc:scylla:ScyllaServer", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        data = named_volume("scylla-data", args.host, child)
+        self.service = Service(
+            "scylla",
+            ServiceArgs(
+                image=args.image,
+                host=args.host,
+                alias="scylla",
+                memory_mb=args.memory_mb + 1536,
+                command=[
+                    *("--smp", "1", "--memory", f"{args.memory_mb}M", "--overprovisioned", "1"),
+                    *("--developer-mode", "1"),
+                    *("--authenticator", "PasswordAuthenticator", "--authorizer", "CassandraAuthorizer"),
+                ],
+                ports=[Port(ports.CQL, ports.PUBLISHED_CQL)],
+                volumes=[Volume(data.name, "/var/lib/scylla")],
+                health=HealthCheck(f"bash -c 'exec 3<>/dev/tcp/$(hostname -i)/{ports.CQL}'"),
+                stop_timeout_seconds=60,
+            ),
+            child,
+        )
+        self.contact_points_inside = [f"scylla:{ports.CQL}"]
+        self.contact_points_outside = [args.host.address(ports.PUBLISHED_CQL)]
+        self.register_outputs({"contact_points": self.contact_points_outside})

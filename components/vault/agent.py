@@ -1,0 +1,59 @@
+"""Vault Agent beside the Connect workers: renders the secrets to files that only the workers read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from components.kafka import APP_UID
+from components.service import File, HealthCheck, Host, ServiceArgs, Volume
+
+FILES = Path(__file__).parent / "files"
+SECRETS_PATH = "/vault/secrets"
+RENDERED = ("scylla.properties", "postgres.properties")
+
+SECRETS_VOLUME_OPTIONS = {
+    "type": "tmpfs",
+    "device": "tmpfs",
+    "o": f"size=1m,uid={APP_UID},gid={APP_UID},mode=0700",
+}
+"""The volume lives in memory and belongs to the workers' user."""
+
+
+@dataclass(frozen=True)
+class AgentArgs:
+    """The agent runs as the workers' user, so nobody else can read what it renders."""
+
+    host: Host
+    image: pulumi.Input[str]
+    vault_address: str
+    """Vault as seen from the network."""
+    role_id: pulumi.Input[str]
+    secret_id: pulumi.Input[str]
+    secrets_volume: pulumi.Input[str]
+
+
+def agent_service(args: AgentArgs) -> ServiceArgs:
+    """The agent as a service; healthy once all secrets are rendered."""
+    return ServiceArgs(
+        image=args.image,
+        host=args.host,
+        alias="vault-agent",
+        memory_mb=256,
+        user=f"{APP_UID}:{APP_UID}",
+        env={"SKIP_SETCAP": "true", "SKIP_CHOWN": "true", "VAULT_ADDR": args.vault_address},
+        command=["agent", "-config=/vault/agent/agent.hcl"],
+        volumes=[Volume(args.secrets_volume, SECRETS_PATH, driver_opts=SECRETS_VOLUME_OPTIONS)],
+        files=[
+            File("/vault/agent/agent.hcl", (FILES / "agent.hcl").read_text()),
+            *(
+                File(f"/vault/templates/{name}.ctmpl", (FILES / f"{name}.ctmpl").read_text())
+                for name in RENDERED
+            ),
+            File("/vault/approle/role-id", args.role_id, secret=True, owner_uid=APP_UID),
+            File("/vault/approle/secret-id", args.secret_id, secret=True, owner_uid=APP_UID),
+        ],
+        health=HealthCheck(" && ".join(f"test -s {SECRETS_PATH}/{name}" for name in RENDERED)),
+    )

@@ -1,0 +1,114 @@
+"""The few calls of Vault's HTTP API that happen before any provider can log in."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
+REQUEST_TIMEOUT_SECONDS = 10.0
+RETRY_SECONDS = 60.0
+
+
+class VaultError(Exception):
+    """Vault refused a request, or could not be reached; the message never holds a token or key."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class VaultClient:
+    """Talks to one Vault server; connection errors are retried for a minute."""
+
+    def __init__(
+        self,
+        address: str,
+        transport: httpx.BaseTransport | None = None,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        self._http = httpx.Client(base_url=address, timeout=REQUEST_TIMEOUT_SECONDS, transport=transport)
+        self._address = address
+        self._retry_seconds = retry_seconds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def is_initialized(self) -> bool:
+        """GET /v1/sys/init."""
+        return bool(self._call("GET", "/v1/sys/init")["initialized"])
+
+    def is_sealed(self) -> bool:
+        """GET /v1/sys/seal-status."""
+        return bool(self._call("GET", "/v1/sys/seal-status")["sealed"])
+
+    def initialize(self, shares: int, threshold: int) -> tuple[str, list[str]]:
+        """PUT /v1/sys/init; returns the root token and the unseal keys, which Vault tells only once."""
+        answer = self._call(
+            "PUT", "/v1/sys/init", json={"secret_shares": shares, "secret_threshold": threshold}
+        )
+        return answer["root_token"], list(answer["keys_base64"])
+
+    def unseal(self, keys: list[str]) -> None:
+        """PUT /v1/sys/unseal with one key after the other."""
+        for key in keys:
+            if not self._call("PUT", "/v1/sys/unseal", json={"key": key})["sealed"]:
+                return
+        raise VaultError(f"Vault at {self._address} is still sealed after all {len(keys)} unseal keys")
+
+    def token_is_valid(self, token: str) -> bool:
+        """GET /v1/auth/token/lookup-self."""
+        try:
+            self._call("GET", "/v1/auth/token/lookup-self", token=token)
+        except VaultError as error:
+            if error.status == httpx.codes.FORBIDDEN:
+                return False
+            raise
+        return True
+
+    def create_orphan_token(self, parent: str, token_id: str, policy: str) -> None:
+        """POST /v1/auth/token/create-orphan: a token with a chosen id that never expires."""
+        body = {"id": token_id, "policies": [policy], "display_name": "pulumi", "no_default_policy": True}
+        self._call("POST", "/v1/auth/token/create-orphan", token=parent, json=body)
+
+    def revoke(self, token: str) -> None:
+        """POST /v1/auth/token/revoke-self."""
+        self._call("POST", "/v1/auth/token/revoke-self", token=token)
+
+    def _call(
+        self, method: str, path: str, token: str | None = None, json: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        headers = {"X-Vault-Token": token} if token else {}
+        retrying = Retrying(
+            retry=retry_if_exception_type(httpx.TransportError),
+            wait=wait_exponential(multiplier=0.2, max=5),
+            stop=stop_after_delay(self._retry_seconds),
+            reraise=True,
+        )
+        try:
+            response = retrying(self._http.request, method, path, headers=headers, json=json)
+        except httpx.TransportError as error:
+            raise VaultError(
+                f"Vault at {self._address} does not answer ({type(error).__name__}); is its container running?"
+            ) from None
+        if response.is_error:
+            raise VaultError(
+                f"Vault at {self._address} refused {method} {path} with {response.status_code}:"
+                f" {_reasons(response)}",
+                response.status_code,
+            )
+        return dict(response.json()) if response.content else {}
+
+
+def _reasons(response: httpx.Response) -> str:
+    try:
+        return "; ".join(response.json().get("errors", [])) or "no reason given"
+    except ValueError:
+        return "no reason given"

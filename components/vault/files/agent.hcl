@@ -1,0 +1,31 @@
+# Logs in with the AppRole of the Connect workers and renders their secrets to files on a memory-backed volume.
+# The server's address comes from VAULT_ADDR.
+auto_auth {
+  method "approle" {
+    config = {
+      role_id_file_path                   = "/vault/approle/role-id"
+      secret_id_file_path                 = "/vault/approle/secret-id"
+      remove_secret_id_file_after_reading = false
+    }
+  }
+}
+
+template_config {
+  # KV secrets have no lease; this is how soon a changed one reaches the file.
+  static_secret_render_interval = "10s"
+  exit_on_retry_failure         = false
+}
+
+template {
+  source               = "/vault/templates/scylla.properties.ctmpl"
+  destination          = "/vault/secrets/scylla.properties"
+  perms                = "0400"
+  error_on_missing_key = true
+}
+
+template {
+  source               = "/vault/templates/postgres.properties.ctmpl"
+  destination          = "/vault/secrets/postgres.properties"
+  perms                = "0400"
+  error_on_missing_key = true
+}

@@ -1,0 +1,54 @@
+"""A Vault server on one Docker host: file storage on a volume; it has to be initialised and unsealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from components import ports
+from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
+
+CONFIG_FILE = Path(__file__).parent / "files" / "server.hcl"
+
+
+@dataclass(frozen=True)
+class VaultServerArgs:
+    """One server."""
+
+    host: Host
+    image: pulumi.Input[str]
+
+
+class VaultServer(pulumi.ComponentResource):
+    """One Vault server with its data on a volume."""
+
+    address_inside: str = f"http://vault:{ports.VAULT}"
+    address_outside: str
+    service: Service
+
+    def __init__(self, name: str, args: VaultServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("scylla-pg-cdc:vault:VaultServer", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        data = named_volume("vault-data", args.host, child)
+        self.service = Service(
+            "vault",
+            ServiceArgs(
+                image=args.image,
+                host=args.host,
+                alias="vault",
+                memory_mb=512,
+                # No IPC_LOCK for the binary: memory locking is off, see server.hcl.
+                env={"SKIP_SETCAP": "true", "VAULT_ADDR": f"http://127.0.0.1:{ports.VAULT}"},
+                command=["server"],
+                ports=[Port(ports.VAULT, ports.PUBLISHED_VAULT)],
+                volumes=[Volume(data.name, "/vault/file")],
+                files=[File("/vault/config/server.hcl", CONFIG_FILE.read_text())],
+                # Exit status 2 is a sealed server: it answers, and can be initialised and unsealed.
+                health=HealthCheck("vault status >/dev/null; [ $? -ne 1 ]"),
+            ),
+            child,
+        )
+        self.address_outside = f"http://{args.host.address(ports.PUBLISHED_VAULT)}"
+        self.register_outputs({"address": self.address_outside})

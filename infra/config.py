@@ -1,0 +1,281 @@
+"""Reads the stack configuration. The only module that reads `pulumi.Config`.
+
+Defaults live in Pulumi.yaml and nowhere else. Whatever is missing or wrong is collected and reported at once, before
+any resource is touched, with the lines to paste into the stack file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pulumi
+from components.kafka_connect.configs import ReplicatedTable
+
+from infra.settings import (
+    ConnectSettings,
+    DockerSettings,
+    KafkaSettings,
+    PostgresSettings,
+    RegistrySettings,
+    ScyllaSettings,
+    Settings,
+    TableSettings,
+    VaultSettings,
+)
+
+T = TypeVar("T")
+
+MIN_RETENTION_HOURS = 24
+"""A shorter retention could drop records that a stopped sink has not read after a night."""
+
+TABLE_EXAMPLE = "[{source: shop.users, target: public.users, partitionKey: [id]}]"
+TABLE_KEYS = {"source", "target", "partitionKey", "clusteringKey", "columns"}
+
+
+class SettingsError(pulumi.RunError):
+    """The stack's configuration is missing something or contradicts itself."""
+
+
+class _Reader:
+    """Reads keys and collects what is wrong with them."""
+
+    def __init__(self, config: pulumi.Config) -> None:
+        self._config = config
+        self.problems: list[str] = []
+
+    def problem(self, key: str, what: str, example: str) -> None:
+        yaml = f"config:\n      {self._config.name}:{key}: {example}"
+        self.problems.append(f"{key}: {what}. In Pulumi.{pulumi.get_stack()}.yaml:\n    {yaml}")
+
+    def _typed(self, key: str, read: Callable[[str], T | None], example: str, fallback: T) -> T:
+        try:
+            value = read(key)
+        except pulumi.ConfigTypeError as error:
+            self.problem(key, str(error), example)
+            return fallback
+        if value is None:
+            self.problem(key, "is missing", example)
+            return fallback
+        return value
+
+    def text(self, key: str, example: str = "...") -> str:
+        return self._typed(key, self._config.get, example, "")
+
+    def integer(self, key: str, minimum: int = 0) -> int:
+        value = self._typed(key, self._config.get_int, str(minimum), minimum)
+        if value < minimum:
+            self.problem(key, f"is {value}, the minimum is {minimum}", str(minimum))
+        return value
+
+    def flag(self, key: str) -> bool:
+        return self._typed(key, self._config.get_bool, "false", False)
+
+    def choice(self, key: str, *allowed: str) -> Any:
+        value = self.text(key, allowed[0])
+        if value not in allowed:
+            self.problem(key, f"is {value!r}, allowed: {', '.join(allowed)}", allowed[0])
+        return value
+
+    def items(self, key: str, example: str) -> list[Any]:
+        value = self._typed(key, self._config.get_object, example, [])
+        if not isinstance(value, list):
+            self.problem(key, "must be a list", example)
+            return []
+        return value
+
+    def mapping(self, key: str) -> dict[str, str]:
+        value = self._typed(key, self._config.get_object, "{}", {})
+        if not isinstance(value, dict):
+            self.problem(key, "must be a mapping", "{}")
+            return {}
+        return {str(name): str(item) for name, item in value.items()}
+
+    def secret(self, key: str) -> pulumi.Output[str]:
+        if not self._config.get(key):
+            self.problems.append(
+                f"{key}: the secret is missing. `make up` generates it, or:\n"
+                f"    pulumi config set --secret {self._config.name}:{key} --stack {pulumi.get_stack()}"
+            )
+        return pulumi.Output.secret(self._config.get(key) or "")
+
+    def external(self, mode: str, key: str, value: T, example: str) -> T:
+        """A value that mode `external` cannot do without."""
+        if mode == "external" and not value:
+            self.problem(key, "is needed when the service is external", example)
+        return value
+
+
+def load_settings() -> Settings:
+    """Read and check the whole configuration of the current stack.
+
+    Raises:
+        SettingsError: naming every wrong or missing key, with the YAML to paste.
+    """
+    reader = _Reader(pulumi.Config())
+    settings = Settings(
+        project=pulumi.get_project(),
+        stack=pulumi.get_stack(),
+        docker=DockerSettings(
+            host=reader.text("dockerHost"),
+            bind_address=reader.text("bindAddress"),
+            port_offset=reader.integer("portOffset"),
+            images=reader.choice("images", "public", "testbed"),
+            image_overrides=reader.mapping("imageOverrides"),
+        ),
+        kafka=_kafka(reader),
+        registry=_registry(reader),
+        connect=_connect(reader),
+        scylla=_scylla(reader),
+        postgres=_postgres(reader),
+        vault=_vault(reader),
+        tables=_tables(reader),
+    )
+    if reader.problems:
+        listed = "\n".join(f"- {problem}" for problem in reader.problems)
+        raise SettingsError(f"the configuration of stack {settings.stack} has problems:\n{listed}")
+    return settings
+
+
+def _kafka(reader: _Reader) -> KafkaSettings:
+    mode = reader.choice("kafkaMode", "container", "external")
+    kafka = KafkaSettings(
+        mode=mode,
+        bootstrap_servers=reader.external(
+            mode, "kafkaBootstrapServers", reader.items("kafkaBootstrapServers", "[]"), "[host:9092]"
+        ),
+        tls_enabled=reader.flag("kafkaTlsEnabled"),
+        brokers=reader.integer("kafkaBrokers", 1),
+        heap_mb=reader.integer("kafkaHeapMb", 256),
+        replication_factor=reader.integer("kafkaReplicationFactor", 1),
+        min_insync_replicas=reader.integer("kafkaMinInsyncReplicas", 1),
+        topic_partitions=reader.integer("topicPartitions", 1),
+        topic_retention_hours=reader.integer("topicRetentionHours", MIN_RETENTION_HOURS),
+        topic_cleanup_policy=reader.choice("topicCleanupPolicy", "delete", "compact", "compact,delete"),
+        dlq_retention_hours=reader.integer("dlqRetentionHours", MIN_RETENTION_HOURS),
+        heartbeat_retention_hours=reader.integer("heartbeatRetentionHours", MIN_RETENTION_HOURS),
+    )
+    if kafka.min_insync_replicas > kafka.replication_factor:
+        reader.problem("kafkaMinInsyncReplicas", "exceeds kafkaReplicationFactor, so nothing could be written", "1")
+    if mode == "container" and kafka.replication_factor > kafka.brokers:
+        reader.problem("kafkaReplicationFactor", f"exceeds kafkaBrokers ({kafka.brokers})", "1")
+    return kafka
+
+
+def _registry(reader: _Reader) -> RegistrySettings:
+    mode = reader.choice("registryMode", "container", "external")
+    return RegistrySettings(
+        mode=mode,
+        url=reader.external(mode, "registryUrl", reader.text("registryUrl"), "http://host:8081"),
+        compatibility=reader.choice(
+            "schemaCompatibility",
+            *(
+                "BACKWARD",
+                "BACKWARD_TRANSITIVE",
+                "FORWARD",
+                "FORWARD_TRANSITIVE",
+                "FULL",
+                "FULL_TRANSITIVE",
+                "NONE",
+            ),
+        ),
+    )
+
+
+def _connect(reader: _Reader) -> ConnectSettings:
+    mode = reader.choice("connectMode", "container", "service", "external")
+    url = reader.text("connectUrl")
+    if mode != "container" and not url:
+        reader.problem("connectUrl", f"is needed in mode {mode}", "http://host:8083")
+    return ConnectSettings(
+        mode=mode,
+        url=url,
+        workers=reader.integer("connectWorkers", 1),
+        heap_mb=reader.integer("connectHeapMb", 256),
+        placement=reader.text("connectPlacement"),
+        topic_prefix=reader.text("topicPrefix"),
+        window_size_ms=reader.integer("windowSizeMs", 100),
+        confidence_window_ms=reader.integer("confidenceWindowMs", 0),
+        initial_lookback_ms=reader.integer("initialLookbackMs", 0),
+        heartbeat_interval_ms=reader.integer("heartbeatIntervalMs", 1),
+        source_tasks_max=reader.integer("sourceTasksMax", 1),
+        sink_connector=reader.choice("sinkConnector", "debezium", "confluent"),
+        sink_tasks_max=reader.integer("sinkTasksMax", 1),
+        sink_batch_size=reader.integer("sinkBatchSize", 1),
+        schema_evolution=reader.choice("schemaEvolution", "basic", "none"),
+    )
+
+
+def _scylla(reader: _Reader) -> ScyllaSettings:
+    mode = reader.choice("scyllaMode", "container", "external")
+    return ScyllaSettings(
+        mode=mode,
+        contact_points=reader.external(
+            mode, "scyllaContactPoints", reader.items("scyllaContactPoints", "[]"), "[host:9042]"
+        ),
+        datacenter=reader.text("scyllaDatacenter"),
+        replication_factor=reader.integer("scyllaReplicationFactor", 1),
+        memory_mb=reader.integer("scyllaMemoryMb", 512),
+        consistency_level=reader.choice(
+            "scyllaConsistencyLevel", "LOCAL_QUORUM", "QUORUM", "ALL", "THREE", "TWO", "ONE", "LOCAL_ONE"
+        ),
+        admin_user=reader.text("scyllaAdminUser"),
+        admin_password=reader.secret("scyllaAdminPassword"),
+        reader_password=reader.secret("scyllaReaderPassword"),
+        cdc_ttl_seconds=reader.integer("cdcTtlSeconds", 3600),
+    )
+
+
+def _postgres(reader: _Reader) -> PostgresSettings:
+    mode = reader.choice("postgresMode", "container", "external")
+    return PostgresSettings(
+        mode=mode,
+        host=reader.external(mode, "postgresHost", reader.text("postgresHost"), "host"),
+        port=reader.integer("postgresPort", 1),
+        ssl_mode=reader.choice("postgresSslMode", "disable", "require", "verify-ca", "verify-full"),
+        memory_mb=reader.integer("postgresMemoryMb", 128),
+        database=reader.text("postgresDatabase"),
+        admin_user=reader.text("postgresAdminUser"),
+        admin_password=reader.secret("postgresAdminPassword"),
+        writer_password=reader.secret("cdcWriterPassword"),
+        reconcile_password=reader.secret("reconcilePassword"),
+    )
+
+
+def _vault(reader: _Reader) -> VaultSettings:
+    mode = reader.choice("vaultMode", "container", "external")
+    return VaultSettings(
+        mode=mode,
+        address=reader.external(mode, "vaultAddress", reader.text("vaultAddress"), "https://host:8200"),
+        token=reader.secret("vaultToken"),
+    )
+
+
+def _tables(reader: _Reader) -> list[TableSettings]:
+    tables: list[TableSettings] = []
+    for number, entry in enumerate(reader.items("tables", TABLE_EXAMPLE)):
+        unknown = sorted(set(entry) - TABLE_KEYS)
+        missing = sorted({"source", "target", "partitionKey"} - set(entry))
+        if unknown or missing:
+            what = "; ".join(
+                f"{label} {', '.join(keys)}" for label, keys in (("unknown", unknown), ("missing", missing)) if keys
+            )
+            reader.problem("tables", f"entry {number + 1} ({entry.get('source', 'no source')}): {what}", TABLE_EXAMPLE)
+            continue
+        try:
+            replicated = ReplicatedTable(
+                source=entry["source"],
+                target=entry["target"],
+                partition_key=tuple(entry["partitionKey"]),
+                clustering_key=tuple(entry.get("clusteringKey", ())),
+            )
+        except ValueError as error:
+            reader.problem("tables", f"entry {number + 1}: {error}", TABLE_EXAMPLE)
+            continue
+        tables.append(TableSettings(replicated, entry.get("columns")))
+    sources = [table.replicated.source for table in tables]
+    for source in sorted({source for source in sources if sources.count(source) > 1}):
+        reader.problem("tables", f"{source} is listed twice", TABLE_EXAMPLE)
+    if not tables and not reader.problems:
+        reader.problem("tables", "no table is listed", TABLE_EXAMPLE)
+    return tables

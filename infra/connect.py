@@ -1,0 +1,158 @@
+"""Kafka Connect: where the workers run, and the two connectors inside of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components import ports
+from components.configured import Server
+from components.gate import Gate, GateArgs
+from components.kafka_connect.configs import (
+    AvroConverterConfig,
+    ConfluentJdbcSinkConfig,
+    DebeziumJdbcSinkConfig,
+    ScyllaSourceConfig,
+)
+from components.kafka_connect.connector import Connector, ConnectorArgs
+from components.kafka_connect.worker import SWARM_TASK_NAME, WorkerArgs, worker_service
+from components.service import Host, Service, named_volume
+from components.swarm_service import Placement, SwarmService
+from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
+from components.vault.secrets import PipelineSecrets
+from infra.images import Images
+from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, heartbeat_topic, table_topic
+from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
+from infra.settings import Settings
+
+SOURCE_CONNECTOR = "scylla-source"
+SINK_CONNECTOR = "postgres-sink"
+SECRETS_VOLUME = "connect-secrets"  # noqa: S105 (a volume's name)
+
+
+@dataclass(frozen=True)
+class Connect:
+    """A Connect cluster that takes connectors."""
+
+    server: Server
+    url: str
+    services: list[Service]
+
+
+class ConnectWorkers:
+    """Agent and workers, as containers or as Swarm services."""
+
+    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
+        self._settings = settings
+        self._docker = docker_provider
+        self._images = images
+        self._host = host
+
+    def bring_up(
+        self, kafka: Kafka, vault: Vault, secrets: PipelineSecrets, wait_for: Sequence[pulumi.Resource]
+    ) -> Connect:
+        """Start agent and workers, or find existing ones; the gate opens when the REST API answers."""
+        settings = self._settings.connect
+        if settings.mode == "external":
+            gate = _connect_gate(settings.url, [])
+            return Connect(Server(gate, None), settings.url, [])
+        agent = AgentArgs(
+            host=self._host,
+            image=self._images.id("vault"),
+            vault_address=vault.address_inside,
+            role_id=secrets.role_id,
+            secret_id=secrets.secret_id,
+            secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
+        )
+        workers = WorkerArgs(
+            host=self._host,
+            image=self._images.connect_id(),
+            group=CONNECT_GROUP,
+            bootstrap_servers=kafka.bootstrap_inside,
+            replication_factor=self._settings.kafka.replication_factor,
+            heap_mb=settings.heap_mb,
+            workers=settings.workers,
+            secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
+        )
+        if settings.mode == "service":
+            return self._swarm(agent, workers, [*secrets.ready, *wait_for])
+        return self._containers(agent, workers, secrets, wait_for)
+
+    def _swarm(self, agent: AgentArgs, workers: WorkerArgs, wait_for: Sequence[pulumi.Resource]) -> Connect:
+        settings = self._settings.connect
+        options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=list(wait_for))
+        rendered = SwarmService(
+            "vault-agent", agent_service(agent), Placement(settings.placement, replicas=None), options
+        )
+        service = SwarmService(
+            "connect",
+            worker_service(workers, "connect", publish=True, advertised_host=SWARM_TASK_NAME),
+            Placement(settings.placement, replicas=settings.workers),
+            pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[rendered])),
+        )
+        gate = _connect_gate(settings.url, [service.service])
+        return Connect(Server(gate, None), settings.url, [])
+
+    def _containers(
+        self, agent: AgentArgs, workers: WorkerArgs, secrets: PipelineSecrets, wait_for: Sequence[pulumi.Resource]
+    ) -> Connect:
+        ours = pulumi.ResourceOptions(provider=self._docker)
+        volume = named_volume(SECRETS_VOLUME, self._host, ours, SECRETS_VOLUME_OPTIONS)
+        options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[volume])
+        rendered = Service(
+            "vault-agent",
+            agent_service(agent),
+            pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=secrets.ready)),
+        )
+        services = [
+            Service(
+                alias,
+                worker_service(workers, alias, publish=number == 1),
+                pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[rendered, *wait_for])),
+            )
+            for number, alias in enumerate(_worker_aliases(self._settings.connect.workers), start=1)
+        ]
+        first = services[0].container
+        url = f"http://{self._host.address(ports.PUBLISHED_CONNECT_REST)}"
+        gate = _connect_gate(url, [service.container for service in services])
+        return Connect(Server(gate, first), url, [rendered, *services])
+
+
+def _worker_aliases(workers: int) -> list[str]:
+    return [f"connect-{number}" for number in range(1, workers + 1)]
+
+
+def _connect_gate(url: str, workers: Sequence[docker.Container | docker.Service]) -> Gate:
+    return Gate(
+        "connect",
+        GateArgs(
+            service="connect",
+            kind="http",
+            address=f"{url}/connectors",
+            triggers=[worker.id for worker in workers],
+        ),
+        pulumi.ResourceOptions(depends_on=list(workers)),
+    )
+
+
+def connectors(
+    settings: Settings,
+    connect: Connect,
+    services: tuple[Scylla, Postgres, Registry],
+    wait_for: Sequence[pulumi.Resource],
+) -> None:
+    """The source, then the sink; each counts as created when it and its tasks run."""
+    scylla, postgres, registry = services
+    source = Connector(
+        SOURCE_CONNECTOR,
+        ConnectorArgs.of(SOURCE_CONNECTOR, connect.url, source_config(settings, scylla, registry)),
+        connect.server.options(None, wait_for),
+    )
+    Connector(
+        SINK_CONNECTOR,
+        ConnectorArgs.of(SINK_CONNECTOR, connect.url, sink_config(settings, postgres, registry)),
+        connect.server.options(None, [*wait_for, source]),
+    )

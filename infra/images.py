@@ -1,0 +1,89 @@
+"""Which image plays which role, and the Kafka Connect image that is built here."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+
+from components.digest import tree_digest
+from infra.settings import DockerSettings
+from testbed.catalog import testbed_image
+
+PUBLIC_IMAGES = {
+    # Confluent Platform 7.6 carries Kafka 3.6; 7.5 carries 3.5, but its registry speaks to any broker.
+    "zookeeper": "confluentinc/cp-zookeeper:7.6.1",
+    "kafka": "confluentinc/cp-kafka:7.6.1",
+    "schema-registry": "confluentinc/cp-schema-registry:7.5.3",
+    "kafka-connect-base": "confluentinc/cp-kafka-connect-base:7.6.1",
+    "scylla": "scylladb/scylla:5.4.2",
+    "postgres": "postgres:15.5",
+    "vault": "hashicorp/vault:1.15.4",
+}
+CONNECT_CONTEXT = "images/kafka-connect"
+DIGEST_LENGTH = 12
+
+
+class Images:
+    """Images of one stack, pulled or found on the engine when a component first asks for one."""
+
+    def __init__(self, settings: DockerSettings, provider: docker.Provider) -> None:
+        self._settings = settings
+        self._provider = provider
+        self._known: dict[str, docker.RemoteImage] = {}
+
+    def reference(self, role: str) -> str:
+        """Name and tag of the image that plays a role."""
+        if role in self._settings.image_overrides:
+            return self._settings.image_overrides[role]
+        return testbed_image(role) if self._settings.images == "testbed" else PUBLIC_IMAGES[role]
+
+    def id(self, role: str) -> pulumi.Output[str]:
+        """Id of the image on the engine; it is pulled if it is not there."""
+        return self._image(role, self.reference(role)).image_id
+
+    def connect_id(self) -> pulumi.Output[str]:
+        """Id of the worker image with our plug-ins; built here unless the configuration names a finished one."""
+        if "kafka-connect" in self._settings.image_overrides:
+            return self.id("kafka-connect")
+        plugins = self._plugins()
+        base = self._image("kafka-connect-base", self.reference("kafka-connect-base"))
+        digest = tree_digest(CONNECT_CONTEXT)
+        return self._image(
+            "kafka-connect",
+            f"scylla-pg-cdc/kafka-connect:{digest[:DIGEST_LENGTH]}",
+            docker.RemoteImageBuildArgs(
+                context=CONNECT_CONTEXT,
+                build_args={"BASE_IMAGE": base.name, "PLUGINS_IMAGE": plugins.name},
+            ),
+            triggers={"plugins": plugins.image_id, "base": base.image_id},
+        ).image_id
+
+    def _plugins(self) -> docker.RemoteImage:
+        """The connectors as an image; online it is built with Maven inside the engine."""
+        if self._settings.images == "testbed":
+            return self._image("connect-plugins", self.reference("connect-plugins"))
+        digest = tree_digest(CONNECT_CONTEXT)
+        return self._image(
+            "connect-plugins",
+            f"scylla-pg-cdc/connect-plugins:{digest[:DIGEST_LENGTH]}",
+            docker.RemoteImageBuildArgs(context=CONNECT_CONTEXT, dockerfile="plugins.Dockerfile"),
+        )
+
+    def _image(
+        self,
+        role: str,
+        reference: str,
+        build: docker.RemoteImageBuildArgs | None = None,
+        triggers: dict[str, pulumi.Input[str]] | None = None,
+    ) -> docker.RemoteImage:
+        if role not in self._known:
+            self._known[role] = docker.RemoteImage(
+                role,
+                name=reference,
+                build=build,
+                triggers=triggers,
+                # Removing an image that another stack's container uses would fail.
+                keep_locally=True,
+                opts=pulumi.ResourceOptions(provider=self._provider),
+            )
+        return self._known[role]

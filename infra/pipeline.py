@@ -1,0 +1,206 @@
+"""What is configured inside the services: tables, roles, secrets and topics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+
+from components.kafka import PipelineTopics, PipelineTopicsArgs
+from components.postgres.roles import OWNER, WRITER, Warehouse, WarehouseArgs
+from components.postgres.target_table import TargetTable, TargetTableArgs
+from components.registry_compatibility import Compatibility
+from components.scylla.keyspace import Keyspace, KeyspaceArgs
+from components.scylla.preflight import Preflight, PreflightArgs
+from components.scylla.role import Role, RoleArgs
+from components.scylla.superuser import SuperuserPassword, SuperuserPasswordArgs
+from components.scylla.table import Table, TableArgs
+from components.vault.secrets import LoginSecret, PipelineSecrets, PipelineSecretsArgs
+from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
+from infra.settings import Settings, TableSettings
+
+CONNECT_GROUP = "cdc-connect"
+DLQ_TOPIC = "dlq-postgres-sink"
+READER = "cdc_reader"
+"""ScyllaDB role of the source connector."""
+STREAMS_KEYSPACE = "system_distributed"
+"""ScyllaDB publishes the CDC stream ids there."""
+
+
+def table_topic(settings: Settings, source: str) -> str:
+    """Topic of a source table (`keyspace.table`)."""
+    return f"{settings.connect.topic_prefix}.{source}"
+
+
+def heartbeat_topic(settings: Settings) -> str:
+    """Topic of the source connector's heartbeats."""
+    return f"__debezium-heartbeat.{settings.connect.topic_prefix}"
+
+
+def source_tables(settings: Settings, scylla: Scylla) -> list[pulumi.Resource]:
+    """Keyspaces, tables and the reader's role in ScyllaDB, and the preflight; returns what connectors wait for."""
+    points = scylla.contact_points_outside
+    admin: list[pulumi.Resource] = []
+    if settings.scylla.mode == "container":
+        admin = [
+            SuperuserPassword(
+                "scylla",
+                SuperuserPasswordArgs(contact_points=points),
+                scylla.server.options(),
+            )
+        ]
+    inside = scylla.server.options(None, admin)
+    managed = [table for table in settings.tables if table.columns]
+    keyspaces: dict[str, pulumi.Resource] = {
+        name: Keyspace(
+            name,
+            KeyspaceArgs(
+                name=name,
+                contact_points=points,
+                replication={
+                    "class": "NetworkTopologyStrategy",
+                    settings.scylla.datacenter: settings.scylla.replication_factor,
+                },
+            ),
+            inside,
+        )
+        for name in sorted({table.replicated.keyspace for table in managed})
+    }
+    tables = [_source_table(settings, scylla, table, keyspaces[table.replicated.keyspace]) for table in managed]
+    reader = Role(
+        READER,
+        RoleArgs(
+            name=READER,
+            password=settings.scylla.reader_password,
+            contact_points=points,
+            grants=_reader_grants(settings),
+        ),
+        scylla.server.options(None, [*admin, *tables]),
+    )
+    preflight = Preflight(
+        "source-tables",
+        PreflightArgs(
+            contact_points=points,
+            datacenter=settings.scylla.datacenter,
+            tables=[
+                {
+                    "source": table.replicated.source,
+                    "partition_key": list(table.replicated.partition_key),
+                    "clustering_key": list(table.replicated.clustering_key),
+                }
+                for table in settings.tables
+            ],
+            triggers=[table.columns or {} for table in settings.tables],
+        ),
+        scylla.server.options(None, [*admin, *tables]),
+    )
+    return [reader, preflight]
+
+
+def _source_table(settings: Settings, scylla: Scylla, table: TableSettings, keyspace: pulumi.Resource) -> Table:
+    replicated = table.replicated
+    return Table(
+        replicated.source,
+        TableArgs(
+            keyspace=replicated.keyspace,
+            name=replicated.table,
+            contact_points=scylla.contact_points_outside,
+            columns=table.columns or {},
+            partition_key=list(replicated.partition_key),
+            clustering_key=list(replicated.clustering_key),
+            cdc_ttl_seconds=settings.scylla.cdc_ttl_seconds,
+        ),
+        scylla.server.options(None, [keyspace]),
+    )
+
+
+def _reader_grants(settings: Settings) -> list[dict[str, pulumi.Input[str]]]:
+    """The reader sees the replicated tables, their logs and the stream ids, nothing else."""
+    sources = [table.replicated.source for table in settings.tables]
+    resources = [
+        *(f"TABLE {source}" for source in sources),
+        *(f"TABLE {source}_scylla_cdc_log" for source in sources),
+        f"KEYSPACE {STREAMS_KEYSPACE}",
+    ]
+    return [{"permission": "SELECT", "resource": resource} for resource in resources]
+
+
+def target_tables(
+    settings: Settings, scylla: Scylla, postgres: Postgres, sources: Sequence[pulumi.Resource]
+) -> list[pulumi.Resource]:
+    """Database, roles, grants and target tables in PostgreSQL; returns what the sink waits for."""
+    replicated = [table.replicated for table in settings.tables]
+    warehouse = Warehouse(
+        "warehouse",
+        WarehouseArgs(
+            server=postgres.server,
+            database=settings.postgres.database,
+            schemas=sorted({table.target_schema for table in replicated}),
+            writer_password=settings.postgres.writer_password,
+            reconcile_password=settings.postgres.reconcile_password,
+            writer_adds_columns=settings.connect.schema_evolution == "basic",
+        ),
+    )
+    tables = [
+        TargetTable(
+            table.replicated.target,
+            TargetTableArgs(
+                source=table.replicated.source,
+                target=table.replicated.target,
+                contact_points=scylla.contact_points_outside,
+                host=postgres.host_outside,
+                port=postgres.port_outside,
+                database=settings.postgres.database,
+                owner=OWNER,
+                sslmode=settings.postgres.ssl_mode,
+                triggers=[table.columns or {}],
+            ),
+            postgres.server.options(None, [*warehouse.ready, *sources]),
+        )
+        for table in settings.tables
+    ]
+    return [*warehouse.ready, *tables]
+
+
+def pipeline_secrets(settings: Settings, vault: Vault) -> PipelineSecrets:
+    """The connectors' logins in Vault, and the AppRole that reads them."""
+    return PipelineSecrets(
+        "secrets",
+        PipelineSecretsArgs(
+            server=vault.server,
+            logins={
+                "scylla": LoginSecret(READER, settings.scylla.reader_password),
+                "postgres": LoginSecret(WRITER, settings.postgres.writer_password),
+            },
+        ),
+    )
+
+
+def pipeline_topics(settings: Settings, kafka: Kafka) -> list[pulumi.Resource]:
+    """Every topic of the pipeline."""
+    configured = settings.kafka
+    topics = PipelineTopics(
+        "topics",
+        PipelineTopicsArgs(
+            server=kafka.server,
+            table_topics=[table_topic(settings, table.replicated.source) for table in settings.tables],
+            heartbeat_topic=heartbeat_topic(settings),
+            dlq_topic=DLQ_TOPIC,
+            connect_group=CONNECT_GROUP,
+            partitions=configured.topic_partitions,
+            replication_factor=configured.replication_factor,
+            min_insync_replicas=configured.min_insync_replicas,
+            retention_hours=configured.topic_retention_hours,
+            cleanup_policy=configured.topic_cleanup_policy,
+            dlq_retention_hours=configured.dlq_retention_hours,
+            heartbeat_retention_hours=configured.heartbeat_retention_hours,
+        ),
+    )
+    return list(topics.topics)
+
+
+def registry_compatibility(settings: Settings, registry: Registry) -> pulumi.Resource:
+    """The compatibility level of every new schema."""
+    return Compatibility(
+        "schema-registry", registry.url_outside, settings.registry.compatibility, registry.server.options()
+    )

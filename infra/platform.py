@@ -1,0 +1,212 @@
+"""Services of a stack, and the gate behind which each one can be configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components import ports
+from components.configured import Server
+from components.gate import Gate, GateArgs, GateKind
+from components.kafka import KafkaCluster, KafkaClusterArgs
+from components.postgres.server import PostgresServer, PostgresServerArgs
+from components.schema_registry import SchemaRegistry, SchemaRegistryArgs
+from components.scylla.server import ScyllaServer, ScyllaServerArgs
+from components.service import Host, Service
+from components.vault.init import AdminToken, AdminTokenArgs, VaultInit
+from components.vault.server import VaultServer, VaultServerArgs
+from infra.images import Images
+from infra.providers import kafka_provider, postgres_provider, vault_provider
+from infra.settings import Settings
+
+VAULT_HEALTH = "/v1/sys/health?standbyok=true&sealedcode=200&uninitcode=200"
+"""Answers 200 whenever the server can be talked to, sealed or not."""
+
+
+@dataclass(frozen=True)
+class Kafka:
+    """A cluster that can be configured."""
+
+    server: Server
+    bootstrap_inside: str
+    bootstrap_outside: list[str]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A schema registry that can be configured."""
+
+    server: Server
+    url_inside: str
+    url_outside: str
+
+
+@dataclass(frozen=True)
+class Scylla:
+    """A source database that can be configured."""
+
+    server: Server
+    contact_points_inside: list[str]
+    contact_points_outside: list[str]
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A target database that can be configured."""
+
+    server: Server
+    host_inside: str
+    port_inside: int
+    host_outside: str
+    port_outside: int
+
+
+@dataclass(frozen=True)
+class Vault:
+    """A secret store that is unsealed and lets Pulumi in."""
+
+    server: Server
+    address_inside: str
+    address_outside: str
+
+
+class Platform:
+    """Brings up, or finds, every backing service."""
+
+    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
+        self._settings = settings
+        self._docker = docker_provider
+        self._images = images
+        self._host = host
+        self.services: list[Service] = []
+
+    def _ours(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(providers={"docker": self._docker})
+
+    def _server(
+        self, service: str, kind: GateKind, address: str, ours: Service | None, provider: pulumi.ProviderResource | None
+    ) -> Server:
+        """The gate of a service, and what lives inside of it."""
+        if ours:
+            self.services.append(ours)
+        return Server(self._gate(service, kind, address, ours), ours.container if ours else None, provider)
+
+    def _gate(self, service: str, kind: GateKind, address: str, ours: Service | None) -> Gate:
+        return Gate(
+            service,
+            GateArgs(service=service, kind=kind, address=address, triggers=[ours.container.id] if ours else []),
+            pulumi.ResourceOptions(depends_on=[ours] if ours else None),
+        )
+
+    def kafka(self) -> Kafka:
+        """ZooKeeper and brokers."""
+        settings = self._settings.kafka
+        if settings.mode == "external":
+            servers = settings.bootstrap_servers
+            server = self._server(
+                "kafka",
+                "kafka" if not settings.tls_enabled else "tcp",
+                servers[0],
+                None,
+                kafka_provider(self._settings, servers),
+            )
+            return Kafka(server, ",".join(servers), servers)
+        cluster = KafkaCluster(
+            "kafka",
+            KafkaClusterArgs(
+                host=self._host,
+                zookeeper_image=self._images.id("zookeeper"),
+                kafka_image=self._images.id("kafka"),
+                brokers=settings.brokers,
+                heap_mb=settings.heap_mb,
+                replication_factor=settings.replication_factor,
+                min_insync_replicas=settings.min_insync_replicas,
+            ),
+            self._ours(),
+        )
+        *others, last_broker = cluster.services
+        self.services += others
+        provider = kafka_provider(self._settings, cluster.bootstrap_outside)
+        server = self._server("kafka", "kafka", cluster.bootstrap_outside[-1], last_broker, provider)
+        return Kafka(server, cluster.bootstrap_inside, cluster.bootstrap_outside)
+
+    def registry(self, kafka: Kafka) -> Registry:
+        """The schema registry; it stores its schemas in Kafka."""
+        settings = self._settings.registry
+        if settings.mode == "external":
+            url = settings.url
+            return Registry(self._server("schema-registry", "http", f"{url}/subjects", None, None), url, url)
+        registry = SchemaRegistry(
+            "schema-registry",
+            SchemaRegistryArgs(
+                host=self._host,
+                image=self._images.id("schema-registry"),
+                bootstrap_servers=kafka.bootstrap_inside,
+                replication_factor=self._settings.kafka.replication_factor,
+            ),
+            pulumi.ResourceOptions.merge(self._ours(), pulumi.ResourceOptions(depends_on=[kafka.server.gate])),
+        )
+        server = self._server("schema-registry", "http", f"{registry.url_outside}/subjects", registry.service, None)
+        return Registry(server, registry.url_inside, registry.url_outside)
+
+    def scylla(self) -> Scylla:
+        """The source database."""
+        settings = self._settings.scylla
+        if settings.mode == "external":
+            points = settings.contact_points
+            return Scylla(self._server("scylla", "cql", points[0], None, None), points, points)
+        scylla = ScyllaServer(
+            "scylla",
+            ScyllaServerArgs(host=self._host, image=self._images.id("scylla"), memory_mb=settings.memory_mb),
+            self._ours(),
+        )
+        server = self._server("scylla", "cql", scylla.contact_points_outside[0], scylla.service, None)
+        return Scylla(server, scylla.contact_points_inside, scylla.contact_points_outside)
+
+    def postgres(self) -> Postgres:
+        """The target database."""
+        settings = self._settings.postgres
+        if settings.mode == "external":
+            provider = postgres_provider(self._settings, settings.host, settings.port)
+            server = self._server("postgres", "postgres", f"{settings.host}:{settings.port}", None, provider)
+            return Postgres(server, settings.host, settings.port, settings.host, settings.port)
+        postgres = PostgresServer(
+            "postgres",
+            PostgresServerArgs(
+                host=self._host,
+                image=self._images.id("postgres"),
+                memory_mb=settings.memory_mb,
+                admin_user=settings.admin_user,
+                admin_password=settings.admin_password,
+            ),
+            self._ours(),
+        )
+        provider = postgres_provider(self._settings, postgres.host_outside, postgres.port_outside)
+        address = self._host.address(ports.PUBLISHED_POSTGRES)
+        server = self._server("postgres", "postgres", address, postgres.service, provider)
+        return Postgres(
+            server, postgres.host_inside, postgres.port_inside, postgres.host_outside, postgres.port_outside
+        )
+
+    def vault(self) -> Vault:
+        """The secret store; one of our own is initialised and unsealed first."""
+        settings = self._settings.vault
+        if settings.mode == "external":
+            address = settings.address
+            provider = vault_provider(self._settings, address)
+            return Vault(self._server("vault", "http", f"{address}{VAULT_HEALTH}", None, provider), address, address)
+        vault = VaultServer("vault", VaultServerArgs(host=self._host, image=self._images.id("vault")), self._ours())
+        self.services.append(vault.service)
+        address = vault.address_outside
+        gate = self._gate("vault", "http", f"{address}{VAULT_HEALTH}", vault.service)
+        container = vault.service.container
+        init = VaultInit("vault", address, pulumi.ResourceOptions(depends_on=[gate], deleted_with=container))
+        token = AdminToken(
+            "vault",
+            AdminTokenArgs(address=address, root_token=init.root_token),
+            pulumi.ResourceOptions(deleted_with=container),
+        )
+        server = Server(token, container, vault_provider(self._settings, address))
+        return Vault(server, vault.address_inside, address)

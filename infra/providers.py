@@ -1,0 +1,65 @@
+"""Explicit providers with plain addresses, so that a preview validates everything with all services down."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_kafka as kafka
+import pulumi_postgresql as postgresql
+import pulumi_vault as vault
+
+from infra.settings import Settings
+
+POSTGRES_VERSION = "15.0.0"
+"""Major version of the server; a fixed one keeps diffs offline."""
+VAULT_VERSION = "1.15.4"
+KAFKA_VERSION = "3.6.0"
+CONNECT_TIMEOUT_SECONDS = 15
+KAFKA_TIMEOUT_SECONDS = 60
+
+
+def docker_provider(settings: Settings) -> docker.Provider:
+    """The engine that runs the containers."""
+    return docker.Provider("docker", host=settings.docker.host)
+
+
+def kafka_provider(settings: Settings, bootstrap_servers: list[str]) -> kafka.Provider:
+    """Topic administration."""
+    return kafka.Provider(
+        "kafka",
+        bootstrap_servers=bootstrap_servers,
+        # The provider's own default is TLS.
+        tls_enabled=settings.kafka.tls_enabled,
+        kafka_version=KAFKA_VERSION,
+        timeout=KAFKA_TIMEOUT_SECONDS,
+    )
+
+
+def postgres_provider(settings: Settings, host: str, port: int) -> postgresql.Provider:
+    """Roles, database and grants."""
+    return postgresql.Provider(
+        "postgresql",
+        host=host,
+        port=port,
+        username=settings.postgres.admin_user,
+        password=settings.postgres.admin_password,
+        sslmode=settings.postgres.ssl_mode,
+        # Passwords of roles are not read back from the server, where only their hashes are.
+        superuser=False,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        max_connections=4,
+        expected_version=POSTGRES_VERSION,
+    )
+
+
+def vault_provider(settings: Settings, address: str) -> vault.Provider:
+    """Mounts, secrets, policies and AppRoles."""
+    return vault.Provider(
+        "vault",
+        address=address,
+        # The SDK does not mark it as secret by itself.
+        token=pulumi.Output.secret(settings.vault.token),
+        skip_child_token=True,
+        skip_get_vault_version=True,
+        vault_version_override=VAULT_VERSION,
+    )

@@ -1,0 +1,140 @@
+"""What a stack is configured with, as typed objects. `infra.config` reads them; defaults live in Pulumi.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+from components.kafka_connect.configs import ReplicatedTable
+
+Mode = Literal["container", "service", "external"]
+
+
+@dataclass(frozen=True)
+class DockerSettings:
+    """Where containers run and how they are reached."""
+
+    host: str
+    bind_address: str
+    port_offset: int
+    images: Literal["public", "testbed"]
+    image_overrides: dict[str, str]
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """The Kafka cluster and the defaults of its topics."""
+
+    mode: Mode
+    bootstrap_servers: list[str]
+    tls_enabled: bool
+    brokers: int
+    heap_mb: int
+    replication_factor: int
+    min_insync_replicas: int
+    topic_partitions: int
+    topic_retention_hours: int
+    topic_cleanup_policy: str
+    dlq_retention_hours: int
+    heartbeat_retention_hours: int
+
+
+@dataclass(frozen=True)
+class RegistrySettings:
+    """The schema registry."""
+
+    mode: Mode
+    url: str
+    compatibility: str
+
+
+@dataclass(frozen=True)
+class ConnectSettings:
+    """Kafka Connect workers and the two connectors."""
+
+    mode: Mode
+    url: str
+    workers: int
+    heap_mb: int
+    placement: str
+    topic_prefix: str
+    window_size_ms: int
+    confidence_window_ms: int
+    initial_lookback_ms: int
+    heartbeat_interval_ms: int
+    source_tasks_max: int
+    sink_connector: Literal["debezium", "confluent"]
+    sink_tasks_max: int
+    sink_batch_size: int
+    schema_evolution: Literal["basic", "none"]
+
+
+@dataclass(frozen=True)
+class ScyllaSettings:
+    """The source database."""
+
+    mode: Mode
+    contact_points: list[str]
+    datacenter: str
+    replication_factor: int
+    memory_mb: int
+    consistency_level: str
+    admin_user: str
+    admin_password: pulumi.Output[str]
+    reader_password: pulumi.Output[str]
+    cdc_ttl_seconds: int
+
+
+@dataclass(frozen=True)
+class PostgresSettings:
+    """The target database."""
+
+    mode: Mode
+    host: str
+    port: int
+    ssl_mode: str
+    memory_mb: int
+    database: str
+    admin_user: str
+    admin_password: pulumi.Output[str]
+    writer_password: pulumi.Output[str]
+    reconcile_password: pulumi.Output[str]
+
+
+@dataclass(frozen=True)
+class VaultSettings:
+    """The secret store."""
+
+    mode: Mode
+    address: str
+    token: pulumi.Output[str]
+
+
+@dataclass(frozen=True)
+class TableSettings:
+    """One replicated table; `columns` is set when this project creates the source table."""
+
+    replicated: ReplicatedTable
+    columns: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a stack is configured with."""
+
+    project: str
+    stack: str
+    docker: DockerSettings
+    kafka: KafkaSettings
+    registry: RegistrySettings
+    connect: ConnectSettings
+    scylla: ScyllaSettings
+    postgres: PostgresSettings
+    vault: VaultSettings
+    tables: list[TableSettings]
+
+    @property
+    def prefix(self) -> str:
+        """First part of the name of every container, network and volume of this stack."""
+        return f"{self.project}-{self.stack}"

@@ -1,0 +1,136 @@
+"""A whole stack: the components in the order in which data flows, and the stack's outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_docker as docker
+
+from components.service import Host, Service
+from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors
+from infra.images import Images
+from infra.pipeline import (
+    DLQ_TOPIC,
+    heartbeat_topic,
+    pipeline_secrets,
+    pipeline_topics,
+    registry_compatibility,
+    source_tables,
+    table_topic,
+    target_tables,
+)
+from infra.platform import Kafka, Platform, Postgres, Registry, Scylla, Vault
+from infra.providers import docker_provider
+from infra.settings import Settings
+
+
+def deploy(settings: Settings) -> None:
+    """Register every resource of the stack and export its outputs."""
+    engine = docker_provider(settings)
+    host = Host(
+        prefix=settings.prefix,
+        network=_network(settings, engine),
+        bind_address=settings.docker.bind_address,
+        port_offset=settings.docker.port_offset,
+    )
+    images = Images(settings.docker, engine)
+    platform = Platform(settings, engine, images, host)
+
+    kafka = platform.kafka()
+    registry = platform.registry(kafka)
+    scylla = platform.scylla()
+    postgres = platform.postgres()
+    vault = platform.vault()
+
+    topics = pipeline_topics(settings, kafka)
+    compatibility = registry_compatibility(settings, registry)
+    secrets = pipeline_secrets(settings, vault)
+    sources = source_tables(settings, scylla)
+    targets = target_tables(settings, scylla, postgres, sources)
+
+    connect = ConnectWorkers(settings, engine, images, host).bring_up(kafka, vault, secrets, topics)
+    connectors(settings, connect, (scylla, postgres, registry), [*topics, compatibility, *sources, *targets])
+
+    _export(settings, (kafka, registry, scylla, postgres, vault, connect), [*platform.services, *connect.services])
+
+
+def _network(settings: Settings, engine: docker.Provider) -> pulumi.Output[str]:
+    swarm = settings.connect.mode == "service"
+    network = docker.Network(
+        "network",
+        name=settings.prefix,
+        driver="overlay" if swarm else "bridge",
+        opts=pulumi.ResourceOptions(provider=engine),
+    )
+    return network.name
+
+
+def _export(
+    settings: Settings,
+    services: tuple[Kafka, Registry, Scylla, Postgres, Vault, Connect],
+    containers: Sequence[Service],
+) -> None:
+    kafka, registry, scylla, postgres, vault, connect = services
+    pulumi.export(
+        "endpoints",
+        {
+            "kafka": ",".join(kafka.bootstrap_outside),
+            "schema_registry": registry.url_outside,
+            "connect": connect.url,
+            "scylla": ",".join(scylla.contact_points_outside),
+            "postgres": f"{postgres.host_outside}:{postgres.port_outside}",
+            "vault": vault.address_outside,
+        },
+    )
+    replicated = [table.replicated for table in settings.tables]
+    pulumi.export(
+        "topics",
+        {table.source: table_topic(settings, table.source) for table in replicated}
+        | {"dlq": DLQ_TOPIC, "heartbeat": heartbeat_topic(settings)},
+    )
+    pulumi.export(
+        "tables",
+        [
+            {
+                "source": table.source,
+                "target": table.target,
+                "topic": table_topic(settings, table.source),
+                "keys": [*table.partition_key, *table.clustering_key],
+            }
+            for table in replicated
+        ],
+    )
+    pulumi.export("connectors", {"source": SOURCE_CONNECTOR, "sink": SINK_CONNECTOR})
+    pulumi.export(
+        "containers", {service.name.removeprefix(f"{settings.prefix}-"): service.name for service in containers}
+    )
+    pulumi.export(
+        "windows_ms",
+        {"window": settings.connect.window_size_ms, "confidence": settings.connect.confidence_window_ms},
+    )
+    pulumi.export("commands", _commands(settings))
+    pulumi.export("credentials", pulumi.Output.secret(_credentials(settings)))
+
+
+def _commands(settings: Settings) -> dict[str, str]:
+    """What a person would run next."""
+    stack = settings.stack
+    return {
+        "status": f"make status STACK={stack}",
+        "demo": f"make demo STACK={stack}",
+        "smoke": f"make smoke STACK={stack}",
+        "down": f"make down STACK={stack}",
+        "credentials": f"pulumi stack output credentials --show-secrets --json --stack {stack}",
+    }
+
+
+def _credentials(settings: Settings) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:
+    return {
+        "scylla": {"username": settings.scylla.admin_user, "password": settings.scylla.admin_password},
+        "postgres": {
+            "username": settings.postgres.admin_user,
+            "password": settings.postgres.admin_password,
+            "database": settings.postgres.database,
+        },
+    }
