@@ -1,0 +1,202 @@
+"""Vault's first initialisation: keys are never lost, and every step can be run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from components.vault.client import VaultClient, VaultError
+from components.vault.init import AdminTokenProvider, VaultInitProvider
+
+ADDRESS = "http://vault.test:8200"
+
+
+class FakeVault:
+    """The part of Vault's API that initialisation uses."""
+
+    def __init__(self, *, initialized: bool = False, sealed: bool = True) -> None:
+        self.initialized = initialized
+        self.sealed = sealed
+        self.tokens: set[str] = set()
+        self.refuse_unseal = False
+        self.requests: list[tuple[str, str]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append((request.method, request.url.path))
+        body = json.loads(request.content or b"{}")
+        token = request.headers.get("X-Vault-Token", "")
+        handlers: dict[tuple[str, str], Callable[[], httpx.Response]] = {
+            ("GET", "/v1/sys/init"): lambda: httpx.Response(200, json={"initialized": self.initialized}),
+            ("PUT", "/v1/sys/init"): self._init,
+            ("GET", "/v1/sys/seal-status"): lambda: httpx.Response(200, json={"sealed": self.sealed}),
+            ("PUT", "/v1/sys/unseal"): lambda: self._unseal(body),
+            ("GET", "/v1/auth/token/lookup-self"): lambda: self._lookup(token),
+            ("POST", "/v1/auth/token/create-orphan"): lambda: self._create(token, body),
+            ("POST", "/v1/auth/token/revoke-self"): lambda: self._revoke(token),
+        }
+        return handlers[request.method, request.url.path]()
+
+    def _init(self) -> httpx.Response:
+        self.initialized = True
+        self.tokens.add("root-token")
+        return httpx.Response(200, json={"root_token": "root-token", "keys_base64": ["key-1"]})
+
+    def _unseal(self, body: dict[str, Any]) -> httpx.Response:
+        if self.refuse_unseal:
+            return httpx.Response(500, json={"errors": ["internal error"]})
+        self.sealed = body["key"] != "key-1"
+        return httpx.Response(200, json={"sealed": self.sealed})
+
+    def _lookup(self, token: str) -> httpx.Response:
+        known = token in self.tokens
+        return httpx.Response(200 if known else 403, json={} if known else {"errors": ["permission denied"]})
+
+    def _create(self, parent: str, body: dict[str, Any]) -> httpx.Response:
+        assert parent in self.tokens
+        self.tokens.add(body["id"])
+        return httpx.Response(200, json={})
+
+    def _revoke(self, token: str) -> httpx.Response:
+        self.tokens.remove(token)
+        return httpx.Response(204)
+
+
+@pytest.fixture
+def vault() -> FakeVault:
+    return FakeVault()
+
+
+@pytest.fixture(autouse=True)
+def _transport(vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
+    def client(_self: object, props: dict[str, Any]) -> VaultClient:
+        return VaultClient(props["address"], httpx.MockTransport(vault), retry_seconds=0)
+
+    monkeypatch.setattr(VaultInitProvider, "_client", client)
+    monkeypatch.setattr(AdminTokenProvider, "_client", client)
+
+
+def admin_provider() -> AdminTokenProvider:
+    provider = AdminTokenProvider()
+    provider._token = "admin-token"
+    return provider
+
+
+def test_create_initialises_and_unseals(vault: FakeVault) -> None:
+    result = VaultInitProvider().create({"address": ADDRESS})
+
+    assert result.outs == {
+        "address": ADDRESS, "root_token": "root-token", "unseal_keys": ["key-1"], "sealed": False
+    }  # fmt: skip
+    assert not vault.sealed
+
+
+def test_keys_are_kept_even_when_unsealing_fails(vault: FakeVault) -> None:
+    vault.refuse_unseal = True
+
+    result = VaultInitProvider().create({"address": ADDRESS})
+
+    assert result.outs is not None
+    assert result.outs["unseal_keys"] == ["key-1"]
+    assert result.outs["sealed"] is True
+
+
+def test_a_server_with_somebody_elses_data_is_refused_with_the_way_out(vault: FakeVault) -> None:
+    vault.initialized = True
+
+    with pytest.raises(VaultError, match="docker volume rm"):
+        VaultInitProvider().create({"address": ADDRESS})
+
+    assert ("PUT", "/v1/sys/init") not in vault.requests
+
+
+def test_a_restarted_server_is_drift_and_update_unseals_it(vault: FakeVault) -> None:
+    provider = VaultInitProvider()
+    state = provider.create({"address": ADDRESS}).outs or {}
+    vault.sealed = True
+
+    refreshed = provider.read(ADDRESS, state)
+    assert refreshed.outs is not None
+    assert refreshed.outs["sealed"] is True
+    assert provider.diff(ADDRESS, refreshed.outs, {"address": ADDRESS}).changes
+
+    updated = provider.update(ADDRESS, refreshed.outs, {"address": ADDRESS})
+    assert updated.outs == state
+    assert not vault.sealed
+
+
+def test_a_server_that_lost_its_data_is_gone(vault: FakeVault) -> None:
+    assert VaultInitProvider().read(ADDRESS, {"address": ADDRESS}).id is None
+
+
+def test_an_unsealed_server_needs_nothing() -> None:
+    provider = VaultInitProvider()
+    state = provider.create({"address": ADDRESS}).outs or {}
+
+    assert not provider.diff(ADDRESS, state, {"address": ADDRESS}).changes
+
+
+def test_another_address_is_another_server() -> None:
+    diff = VaultInitProvider().diff(ADDRESS, {"address": ADDRESS}, {"address": "http://other"})
+
+    assert diff.replaces == ["address"]
+
+
+def test_the_admin_token_replaces_the_root_token(vault: FakeVault) -> None:
+    vault.tokens = {"root-token"}
+
+    result = admin_provider().create({"address": ADDRESS, "root_token": "root-token"})
+
+    assert vault.tokens == {"admin-token"}
+    assert result.outs == {"address": ADDRESS}
+
+
+def test_a_crash_after_the_admin_token_was_made_is_picked_up(vault: FakeVault) -> None:
+    vault.tokens = {"root-token", "admin-token"}
+
+    admin_provider().create({"address": ADDRESS, "root_token": "root-token"})
+
+    assert vault.tokens == {"admin-token"}
+
+
+def test_neither_token_valid_says_what_to_do_without_naming_a_token() -> None:
+    with pytest.raises(VaultError) as error:
+        admin_provider().create({"address": ADDRESS, "root_token": "root-token"})
+
+    assert "vaultToken" in str(error.value)
+    assert "admin-token" not in str(error.value)
+
+
+def test_a_revoked_admin_token_is_gone(vault: FakeVault) -> None:
+    vault.sealed = False
+
+    assert admin_provider().read("id", {"address": ADDRESS}).id is None
+
+
+def test_a_sealed_server_does_not_lose_the_admin_token(vault: FakeVault) -> None:
+    assert admin_provider().read("id", {"address": ADDRESS}).id == "id"
+
+
+def test_an_unreachable_server_is_named() -> None:
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with (
+        VaultClient(ADDRESS, httpx.MockTransport(refuse), retry_seconds=0) as client,
+        pytest.raises(VaultError, match=r"vault\.test.*does not answer"),
+    ):
+        client.is_initialized()
+
+
+def test_too_few_unseal_keys_are_reported() -> None:
+    def still_sealed(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"sealed": True})
+
+    with (
+        VaultClient(ADDRESS, httpx.MockTransport(still_sealed)) as client,
+        pytest.raises(VaultError, match="still sealed after all 1 unseal keys"),
+    ):
+        client.unseal(["key-1"])
