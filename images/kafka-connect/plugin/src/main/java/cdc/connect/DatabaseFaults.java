@@ -1,0 +1,93 @@
+package cdc.connect;
+
+import java.io.IOException;
+import java.sql.SQLException;
+import java.sql.SQLRecoverableException;
+import java.sql.SQLTransientException;
+import java.util.List;
+import java.util.Objects;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.hibernate.HibernateException;
+import org.hibernate.exception.JDBCConnectionException;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
+
+/** Tells passing faults of PostgreSQL from lasting ones, and describes both without row values. */
+final class DatabaseFaults {
+
+    /**
+     * 08 connection, 25006 read-only server (a failover), 28 login refused (a password rotation), 40 rollback by
+     * deadlock or serialization, 53 out of resources, 55P03 lock not available, 57 operator intervention (shutdown,
+     * start-up, cancel, statement timeout).
+     */
+    private static final Pattern TRANSIENT_SQLSTATE = Pattern.compile("(08|28|40|53|57)...|25006|55P03");
+    private static final Pattern LOGIN_REFUSED_SQLSTATE = Pattern.compile("28...");
+
+    /** Debezium's own messages that name a table, a column or a type and never a value. */
+    private static final Pattern SAFE_MESSAGE = Pattern.compile("(Cannot (create|alter|write to) table"
+            + "|Could not find table|Failed to resolve column type for schema).*", Pattern.CASE_INSENSITIVE);
+
+    private DatabaseFaults() {
+    }
+
+    /** Whether trying the same batch again later can succeed without anybody changing data or tables. */
+    static boolean isTransient(Throwable failure) {
+        return Causes.of(failure).stream().anyMatch(cause -> hasSqlState(cause, TRANSIENT_SQLSTATE)
+                || cause instanceof SQLTransientException
+                || cause instanceof SQLRecoverableException
+                || cause instanceof IOException
+                || cause instanceof JDBCConnectionException
+                || isPoolFailure(cause));
+    }
+
+    /** Whether the server refused user or password. */
+    static boolean isLoginRefused(Throwable failure) {
+        return Causes.of(failure).stream().anyMatch(cause -> hasSqlState(cause, LOGIN_REFUSED_SQLSTATE));
+    }
+
+    /** Names error classes, SQLSTATE, table, column and constraint. Never quotes the server, which quotes values. */
+    static String describe(Throwable failure) {
+        List<Throwable> causes = Causes.of(failure);
+        Stream<String> details = causes.stream().flatMap(DatabaseFaults::details).distinct();
+        String classes = causes.stream().map(cause -> cause.getClass().getSimpleName()).distinct()
+                .collect(Collectors.joining(" <- "));
+        return Stream.concat(details, Stream.of("(" + classes + ")")).collect(Collectors.joining(" "));
+    }
+
+    private static Stream<String> details(Throwable cause) {
+        if (cause instanceof SQLException sql && sql.getSQLState() != null) {
+            return Stream.concat(Stream.of("SQLSTATE " + sql.getSQLState()), serverDetails(sql));
+        }
+        String message = Objects.toString(cause.getMessage(), "");
+        return SAFE_MESSAGE.matcher(message).matches() ? Stream.of(message) : Stream.empty();
+    }
+
+    private static Stream<String> serverDetails(SQLException failure) {
+        if (!(failure instanceof PSQLException psql) || psql.getServerErrorMessage() == null) {
+            return Stream.empty();
+        }
+        ServerErrorMessage server = psql.getServerErrorMessage();
+        String table = server.getTable() == null ? null : server.getSchema() + "." + server.getTable();
+        return Stream.of(named("table", table), named("column", server.getColumn()),
+                named("constraint", server.getConstraint())).filter(Objects::nonNull);
+    }
+
+    private static String named(String what, String name) {
+        return name == null ? null : what + " " + name;
+    }
+
+    private static boolean hasSqlState(Throwable cause, Pattern states) {
+        return cause instanceof SQLException sql && sql.getSQLState() != null
+                && states.matcher(sql.getSQLState()).matches();
+    }
+
+    /** The connection pool, and Hibernate at start-up, hide the SQLSTATE of a database that does not answer. */
+    private static boolean isPoolFailure(Throwable cause) {
+        String message = Objects.toString(cause.getMessage(), "");
+        return cause.getClass().getName().startsWith("com.mchange.v2.resourcepool.")
+                || cause instanceof SQLException && message.startsWith("Connections could not be acquired")
+                || cause instanceof HibernateException && message.contains("without JDBC metadata");
+    }
+}
