@@ -6,7 +6,8 @@ from typing import Final
 PROJECT_NAME: Final = "scylla-pg-cdc"
 PROJECT_DIR: Final = Path(__file__).resolve().parent.parent
 
-TRACKED_STACKS: Final = ("dev", "prod", "testbed")
+TEST_STACK: Final = "ci"
+"""The stack that the tests bring up; no command of a person falls back on it."""
 
 
 def name_prefix(stack: str) -> str:

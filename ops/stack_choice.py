@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from ops.docker import Docker
+from ops.project import TEST_STACK
 
 PROBE_IMAGE: Final = "postgres:15.5"
 _PROBE_SECONDS: Final = 15.0
@@ -42,7 +43,9 @@ def last_stack(state_dir: Path) -> str:
 
 
 def remember_stack(stack: str, state_dir: Path) -> None:
-    """Make this the stack that the other commands work on."""
+    """Make this the stack that the other commands work on; the tests' stack never is."""
+    if stack == TEST_STACK:
+        return
     temporary = state_dir / f".{_RECORD}.{os.getpid()}"
     temporary.write_text(f"{stack}\n")
     temporary.replace(state_dir / _RECORD)

@@ -55,13 +55,14 @@ class Plugin:
 
 
 def required_plugins() -> list[Plugin]:
-    """Return the plug-ins that the installed provider packages want, as the language host finds them."""
+    """Return the plug-ins that the installed provider packages want; the language host asks for the same."""
     found: list[Plugin] = []
     for dist in metadata.distributions():
-        for file in dist.files or []:
-            if file.name == "pulumi-plugin.json":
-                described = json.loads(Path(str(file.locate())).read_text())
-                found.append(Plugin(described["name"], described["version"].removeprefix("v")))
+        name = dist.metadata["Name"].replace("-", "_")
+        described = Path(str(dist.locate_file(f"{name}/pulumi-plugin.json")))
+        if name.startswith("pulumi_") and described.exists():
+            wanted = json.loads(described.read_text())
+            found.append(Plugin(wanted["name"], wanted["version"].removeprefix("v")))
     return sorted(found, key=lambda plugin: plugin.name)
 
 
