@@ -1,0 +1,122 @@
+"""The stack as a whole: idempotent, healed by `up`, honest about failures."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from components.kafka_connect.client import ConnectClient
+from tests.support.pipeline import PROJECT, Pipeline, run, wait_until
+
+pytestmark = pytest.mark.integration
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+def test_a_second_up_changes_nothing(pipeline: Pipeline) -> None:
+    done = pipeline.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+
+    assert done.ok, done.stdout + done.stderr
+
+
+def test_a_refreshed_preview_expects_no_changes(pipeline: Pipeline) -> None:
+    done = pipeline.pulumi("preview", "--refresh", "--expect-no-changes")
+
+    assert done.ok, done.stdout + done.stderr
+
+
+def test_drift_in_a_connector_is_healed_by_up(pipeline: Pipeline) -> None:
+    name = pipeline.outputs.connectors["sink"]
+    with pipeline.connect() as client:
+        wanted = client.get_config(name)
+        client.put_config(name, {**wanted, "batch.size": "7"})
+
+    done = pipeline.pulumi("up", "--yes", "--skip-preview", "--refresh")
+
+    assert done.ok, done.stdout + done.stderr
+    with pipeline.connect() as client:
+        assert client.get_config(name) == wanted
+    pipeline.wait_running()
+
+
+def test_a_connector_deleted_by_hand_comes_back(pipeline: Pipeline) -> None:
+    name = pipeline.outputs.connectors["source"]
+    with pipeline.connect() as client:
+        client.delete(name)
+
+    done = pipeline.pulumi("up", "--yes", "--skip-preview", "--refresh")
+
+    assert done.ok, done.stdout + done.stderr
+    pipeline.wait_running()
+    pipeline.wait_equal()
+
+
+def test_a_stopped_container_is_started_by_up(pipeline: Pipeline) -> None:
+    run("docker", "stop", pipeline.outputs.containers["schema-registry"])
+
+    done = pipeline.pulumi("up", "--yes", "--skip-preview", "--refresh")
+
+    assert done.ok, done.stdout + done.stderr
+    pipeline.wait_healthy("schema-registry")
+
+
+def test_a_failing_connector_fails_up_with_its_own_message(pipeline: Pipeline, tmp_path: Path) -> None:
+    program = PROGRAMS / "failing_connector"
+    env = ["env", f"PULUMI_BACKEND_URL=file://{tmp_path}", "PULUMI_CONFIG_PASSPHRASE=x"]
+    env += [f"{key}={value}" for key, value in pipeline.cli.variables.items() if key in {"PATH", "PULUMI_HOME"}]
+    pulumi = [*env, pipeline.cli.tools.binary, "--non-interactive", "--cwd", str(program)]
+    run(*pulumi, "stack", "init", "failing", "--no-select")
+    run(*pulumi, "config", "set", "url", pipeline.outputs.endpoints["connect"], "--stack", "failing")
+
+    with pytest.raises(AssertionError) as failure:
+        run(*pulumi, "up", "--yes", "--skip-preview", "--stack", "failing")
+
+    message = str(failure.value)
+    assert "doomed-sink" in message
+    assert re.search(r"no\.such\.host|Unknown\s?Host|unable to|refused", message, re.IGNORECASE), message
+    with ConnectClient(pipeline.outputs.endpoints["connect"]) as client:
+        client.delete("doomed-sink")
+
+
+def test_brokers_do_not_create_topics(pipeline: Pipeline) -> None:
+    state = json.loads(pipeline.pulumi("stack", "export").stdout)
+    ours = {
+        resource["outputs"]["name"]
+        for resource in state["deployment"]["resources"]
+        if resource["type"] == "kafka:index/topic:Topic"
+    }
+
+    assert set(pipeline.outputs.topics.values()) <= ours
+
+
+def test_the_registry_enforces_backward_compatibility_and_keeps_ids_over_a_restart(pipeline: Pipeline) -> None:
+    topic = pipeline.outputs.topics["shop.users"]
+    url = pipeline.outputs.endpoints["schema_registry"]
+
+    def subject() -> dict[str, object] | None:
+        answer = httpx.get(f"{url}/subjects/{topic}-value/versions/latest", timeout=10)
+        return dict(answer.json()) if answer.status_code == httpx.codes.OK else None
+
+    before = wait_until("the connector has registered its schema", subject)
+    assert before
+    assert httpx.get(f"{url}/config", timeout=10).json()["compatibilityLevel"] == "BACKWARD"
+
+    pipeline.restart("schema-registry")
+
+    after = wait_until("the registry answers again", subject)
+    assert after
+    assert after["id"] == before["id"]
+    assert httpx.get(f"{url}/config", timeout=10).json()["compatibilityLevel"] == "BACKWARD"
+
+
+def test_status_says_that_everything_runs(pipeline: Pipeline) -> None:
+    pipeline.wait_running()
+    done = run(f"{sys.prefix}/bin/cdc", "status", "--stack", "ci", "--format", "json")
+
+    assert json.loads(done.stdout)
+    assert PROJECT.exists()

@@ -1,0 +1,173 @@
+"""A running testbed as the integration tests see it: its stack, its containers and both databases."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import yaml
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster, ExecutionProfile, Session
+from cassandra.policies import WhiteListRoundRobinPolicy
+
+from components.kafka_connect.client import ConnectClient
+from ops.outputs import StackOutputs
+from ops.processes import Completed
+from ops.pulumi_cli import PulumiCli
+from ops.workspace import Workspace
+
+T = TypeVar("T")
+
+PROJECT = Path(__file__).parents[2]
+STACK = "ci"
+PORT_OFFSET = 10_000
+"""The tests' stack stays out of the way of one that a person has brought up."""
+UP_TIMEOUT_SECONDS = 60 * 60
+POLL_SECONDS = 0.1
+
+
+def write_stack_file() -> Path:
+    """The configuration of stack `ci`: the testbed's, on other ports."""
+    path = PROJECT / f"Pulumi.{STACK}.yaml"
+    if not path.exists():
+        config = yaml.safe_load((PROJECT / "Pulumi.testbed.yaml").read_text())
+        config["config"]["scylla-pg-cdc:portOffset"] = PORT_OFFSET
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
+
+
+def run(*argv: str, timeout_seconds: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run a command; what it printed is part of the error when it fails."""
+    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=timeout_seconds, check=False)
+    assert done.returncode == 0, f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def wait_until(what: str, check: Callable[[], T], deadline_seconds: float = 120) -> T:
+    """Poll until `check` returns something true; the error says what was waited for and what came last."""
+    deadline = time.monotonic() + deadline_seconds
+    while True:
+        result = check()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"{what}: not within {deadline_seconds} s"
+        time.sleep(POLL_SECONDS)
+
+
+@dataclass
+class Pipeline:
+    """The stack `ci`, up and running."""
+
+    workspace: Workspace = field(default_factory=Workspace)
+
+    @cached_property
+    def cli(self) -> PulumiCli:
+        """The Pulumi CLI, set to the stack."""
+        return self.workspace.cli(STACK, self.workspace.tools())
+
+    @cached_property
+    def outputs(self) -> StackOutputs:
+        """The stack's outputs."""
+        return self.workspace.outputs(STACK)
+
+    def pulumi(self, *args: str) -> Completed:
+        """Run a Pulumi command on the stack."""
+        return self.cli.run_on_stack(*args)
+
+    @contextmanager
+    def connect(self) -> Iterator[ConnectClient]:
+        """A client of the Connect workers."""
+        with ConnectClient(self.outputs.endpoints["connect"]) as client:
+            yield client
+
+    @contextmanager
+    def scylla(self) -> Iterator[Session]:
+        """A CQL session of the administrator."""
+        host, _, port = self.outputs.endpoints["scylla"].partition(":")
+        cluster = Cluster(
+            [host],
+            port=int(port),
+            auth_provider=PlainTextAuthProvider(self.outputs.scylla.username, self.outputs.scylla.password),
+            protocol_version=4,
+            execution_profiles={
+                "EXEC_PROFILE_DEFAULT": ExecutionProfile(WhiteListRoundRobinPolicy([host]), request_timeout=30)
+            },
+        )
+        try:
+            yield cluster.connect()
+        finally:
+            cluster.shutdown()
+
+    @contextmanager
+    def postgres(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """A connection of the administrator to the warehouse."""
+        host, _, port = self.outputs.endpoints["postgres"].partition(":")
+        with psycopg.connect(
+            host=host,
+            port=int(port),
+            dbname=self.outputs.postgres_database,
+            user=self.outputs.postgres.username,
+            password=self.outputs.postgres.password,
+            autocommit=True,
+        ) as connection:
+            yield connection
+
+    def container(self, service: str) -> dict[str, Any]:
+        """What `docker inspect` says of a service."""
+        inspected: list[dict[str, Any]] = json.loads(run("docker", "inspect", self.outputs.containers[service]).stdout)
+        return inspected[0]
+
+    def restart(self, service: str) -> None:
+        """Restart a service in an orderly way and wait until it is healthy again."""
+        run("docker", "restart", self.outputs.containers[service])
+        self.wait_healthy(service)
+
+    def crash(self, service: str) -> None:
+        """kill -9 the service's main process, as a crash would; Docker's restart policy brings it back."""
+        os.kill(self.container(service)["State"]["Pid"], signal.SIGKILL)
+
+    def wait_healthy(self, service: str, deadline_seconds: float = 180) -> None:
+        """Wait until the service's health check passes."""
+        wait_until(
+            f"{service} is healthy",
+            lambda: self.container(service)["State"].get("Health", {}).get("Status") == "healthy",
+            deadline_seconds,
+        )
+
+    def wait_running(self, deadline_seconds: float = 180) -> None:
+        """Wait until both connectors and all their tasks run."""
+        with self.connect() as client:
+            for name in self.outputs.connectors.values():
+                client.wait_running(name, deadline_seconds=deadline_seconds)
+
+    def assert_no_task_failed(self) -> None:
+        """No connector and no task is in state FAILED."""
+        with self.connect() as client:
+            states = {name: client.status(name) for name in self.outputs.connectors.values()}
+        failed = {name: status for name, status in states.items() if "FAILED" in repr(status)}
+        assert not failed, failed
+
+    def wait_equal(self, tables: Sequence[str] = (), deadline_seconds: float = 180) -> None:
+        """Wait until both sides hold the same rows; otherwise show some that differ."""
+        from tests.support.compare import differences
+
+        for table in self.outputs.tables:
+            if tables and table.source not in tables:
+                continue
+            deadline = time.monotonic() + deadline_seconds
+            while found := differences(self, table):
+                assert time.monotonic() < deadline, (
+                    f"{table.source} and {table.target} differ in {len(found)} rows after {deadline_seconds} s: "
+                    f"{dict(list(found.items())[:3])}"
+                )
+                time.sleep(POLL_SECONDS)

@@ -1,0 +1,83 @@
+"""Searches everything that a stranger might read for the secrets of a stack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.pipeline import PROJECT, STACK, Pipeline, run
+
+MIN_LENGTH = 8
+"""Shorter values would be found by chance."""
+SECRET_STATE_KEYS = {"root_token", "unseal_keys", "secretId"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A secret in a place where it must not be; the secret itself is not named."""
+
+    secret: str
+    place: str
+
+
+def scan(secrets: Mapping[str, str], places: Iterable[tuple[str, str]]) -> list[Finding]:
+    """Every (secret, place) pair where the secret's value occurs in the place's text."""
+    return [
+        Finding(name, place)
+        for place, text in places
+        for name, value in secrets.items()
+        if len(value) >= MIN_LENGTH and value in text
+    ]
+
+
+def stack_secrets(pipeline: Pipeline) -> dict[str, str]:
+    """All secrets of the stack by name: configured ones, and those that resources made."""
+    config = json.loads(pipeline.pulumi("config", "--json", "--show-secrets").stdout)
+    found = {key: entry["value"] for key, entry in config.items() if entry.get("secret")}
+    state = json.loads(pipeline.pulumi("stack", "export", "--show-secrets").stdout)
+    for resource in state["deployment"]["resources"]:
+        for key, value in _secret_outputs(resource.get("outputs", {})):
+            found[f"{resource['urn'].rsplit('::', 1)[-1]}.{key}"] = value
+    return found
+
+
+def _secret_outputs(outputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in outputs.items():
+        plain = json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else value
+        if key in SECRET_STATE_KEYS and plain:
+            for number, item in enumerate(plain if isinstance(plain, list) else [plain]):
+                yield f"{key}[{number}]", str(item)
+
+
+def readable_places(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
+    """Everything that a stranger might read, as (name, text)."""
+    for path in [*(PROJECT / ".state").rglob("*"), PROJECT / f"Pulumi.{STACK}.yaml"]:
+        if path.is_file():
+            yield f"file {path.relative_to(PROJECT)}", path.read_text(errors="replace")
+    for service, container in pipeline.outputs.containers.items():
+        yield f"docker inspect {service}", run("docker", "inspect", container).stdout
+        image = pipeline.container(service)["Image"]
+        yield f"docker history {service}", run("docker", "history", "--no-trunc", image).stdout
+        logs = run("docker", "logs", container)
+        yield f"docker logs {service}", logs.stdout + logs.stderr
+    yield from _rest_answers(pipeline.outputs.endpoints["connect"], pipeline.outputs.connectors.values())
+    yield "process list", run("ps", "-eww", "-o", "args").stdout
+
+
+def _rest_answers(url: str, connectors: Iterable[str]) -> Iterator[tuple[str, str]]:
+    paths = ["/connectors?expand=info&expand=status"]
+    for name in connectors:
+        paths += [f"/connectors/{name}/{what}" for what in ("config", "tasks", "status", "tasks-config")]
+    with httpx.Client(base_url=url, timeout=10) as client:
+        for path in paths:
+            yield f"GET {path}", client.get(path).text
+
+
+def plant(path: Path, value: str) -> None:
+    """Put a secret where it must not be, to test the scanner itself."""
+    path.write_text(f"password={value}\n")
