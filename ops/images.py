@@ -22,4 +22,4 @@ def ensure_images(runner: Runner, stack_config: Path, step: Step) -> None:
         return
     built = runner.stream([sys.executable, "-m", "testbed", "images"], step.note)
     built.require("Building the testbed's images", "Run the command again: finished images are kept.")
-    step.done("the testbed's, built on this machine; some are stand-ins (docs/testbed.md)")
+    step.done("the testbed's, built on this machine; some are stand-ins (see README.md)")

@@ -1,7 +1,7 @@
 """`cdc status`: how the services and the connectors of a stack are doing."""
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlparse
@@ -9,11 +9,12 @@ from urllib.parse import urlparse
 import httpx
 from rich.table import Table
 
+from components.kafka_connect.client import ConnectClient
+from components.kafka_connect.errors import ConnectError, ConnectorNotFound
 from ops.docker import Docker
 from ops.outputs import StackOutputs
 
 _ANSWER_SECONDS: Final = 3.0
-_SHOWN_ERROR_CHARACTERS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,8 @@ def collect_status(
 ) -> Status:
     """Ask the Docker engine, the endpoints and Connect. `transport` and `answers` are for tests."""
     services = tuple(_services(outputs, docker, answers or endpoint_answers))
-    with httpx.Client(transport=transport, timeout=_ANSWER_SECONDS) as client:
-        url = outputs.endpoints["connect"]
-        connectors = tuple(_connector(client, url, name) for name in outputs.connectors.values())
+    with ConnectClient(outputs.endpoints["connect"], transport=transport, retry_timeout_seconds=0) as client:
+        connectors = tuple(_connector(client, name) for name in outputs.connectors.values())
     return Status(stack, services, connectors)
 
 
@@ -130,18 +130,13 @@ def endpoint_answers(endpoint: str) -> bool:
     return True
 
 
-def _connector(client: httpx.Client, url: str, name: str) -> Connector:
+def _connector(client: ConnectClient, name: str) -> Connector:
     try:
-        answer = client.get(f"{url}/connectors/{name}/status")
-    except httpx.HTTPError as error:
-        return Connector(name, "unknown", (), ok=False, error=f"Connect at {url} does not answer: {error}")
-    if answer.status_code != httpx.codes.OK:
-        state = "missing" if answer.status_code == httpx.codes.NOT_FOUND else f"HTTP {answer.status_code}"
-        return Connector(name, state, (), ok=False)
-    described: Mapping[str, Any] = answer.json()
-    tasks = tuple(task["state"] for task in described["tasks"])
-    state = described["connector"]["state"]
-    traces = [part.get("trace", "") for part in (described["connector"], *described["tasks"])]
-    trace = next((trace for trace in traces if trace), "").strip()
-    ok = state == "RUNNING" and bool(tasks) and all(task == "RUNNING" for task in tasks)
-    return Connector(name, state, tasks, ok, trace[:_SHOWN_ERROR_CHARACTERS])
+        found = client.status(name)
+    except ConnectorNotFound:
+        return Connector(name, "missing", (), ok=False)
+    except ConnectError as error:
+        return Connector(name, "unknown", (), ok=False, error=str(error))
+    tasks = tuple(task.state for task in found.tasks)
+    traces = (found.trace, *(task.trace for task in found.tasks))
+    return Connector(name, found.state, tasks, found.is_running(), next((trace for trace in traces if trace), ""))

@@ -12,8 +12,9 @@ from ops.docker import Docker
 from ops.outputs import parse_outputs
 from ops.status import Status, collect_status, endpoint_answers
 
-RUNNING = {"connector": {"state": "RUNNING"}, "tasks": [{"id": 0, "state": "RUNNING"}]}
+RUNNING = {"name": "x", "connector": {"state": "RUNNING"}, "tasks": [{"id": 0, "state": "RUNNING"}]}
 FAILED = {
+    "name": "x",
     "connector": {"state": "RUNNING"},
     "tasks": [{"id": 0, "state": "FAILED", "trace": "ConnectException: no such table"}],
 }
@@ -28,7 +29,7 @@ def status(
 
     def handler(_: httpx.Request) -> httpx.Response:
         if isinstance(connectors, int):
-            return httpx.Response(connectors)
+            return httpx.Response(connectors, json={"error_code": connectors, "message": "none"})
         return httpx.Response(200, json=connectors)
 
     outputs = parse_outputs(RAW_OUTPUTS, "dev")
@@ -70,11 +71,16 @@ def test_a_failed_task_is_reported_with_its_message() -> None:
 
 
 def test_a_connector_without_tasks_is_a_problem() -> None:
-    assert not status(connectors={"connector": {"state": "RUNNING"}, "tasks": []}).ok
+    assert not status(connectors={"name": "x", "connector": {"state": "RUNNING"}, "tasks": []}).ok
 
 
 def test_a_missing_connector_is_a_problem() -> None:
     assert "scylla-source: missing" in status(connectors=404).problems()
+
+
+def test_a_connect_that_does_not_answer_is_a_problem_of_both_connectors() -> None:
+    problems = status(connectors=503).problems()
+    assert [problem.split(":")[0] for problem in problems] == ["scylla-source", "postgres-sink"]
 
 
 def test_stand_ins_and_restarts_are_shown() -> None:
