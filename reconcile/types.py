@@ -162,9 +162,7 @@ class _Parser:
             return CqlType(token["quoted"].replace('""', '"'), user_defined=True)
         name = token["word"].lower()
         if name == "vector":
-            raise UnsupportedTypeError(
-                f"column {self._column}: type {self._text}: {_NOT_REPLICATED['vector']}"
-            )
+            raise UnsupportedTypeError(f"column {self._column}: type {self._text}: {_NOT_REPLICATED['vector']}")
         arguments = self._arguments()
         self._check_count(name, arguments)
         if name == "frozen":

@@ -115,7 +115,7 @@ class TargetTableProvider(ScyllaProvider):
             existing = read_table(connection, props["target"])
         if existing is None:
             return ReadResult(None, {})
-        columns = {name: column.type for name, column in existing.columns.items() if name in props["columns"]}
+        columns = {name: column.type for name, column in existing.columns.items() if name in props.get("columns", {})}
         return ReadResult(id_, inputs_only(props) | {"columns": columns, "drift": self._drift(props, existing)})
 
     def delete(self, _id: str, _props: Properties) -> None:

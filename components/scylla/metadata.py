@@ -11,12 +11,10 @@ DEFAULT_CDC_TTL_SECONDS: Final = 86_400
 """ScyllaDB's own default: how long a change stays in the log, and so how long the connector may be down."""
 
 _TABLE_QUERY: Final = (
-    "SELECT default_time_to_live, extensions FROM system_schema.tables "
-    "WHERE keyspace_name = %s AND table_name = %s"
+    "SELECT default_time_to_live, extensions FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s"
 )
 _COLUMNS_QUERY: Final = (
-    "SELECT column_name, type, kind, position FROM system_schema.columns "
-    "WHERE keyspace_name = %s AND table_name = %s"
+    "SELECT column_name, type, kind, position FROM system_schema.columns WHERE keyspace_name = %s AND table_name = %s"
 )
 
 
@@ -117,8 +115,7 @@ def read_source_table(session: CqlSession, keyspace: str, name: str) -> SourceTa
         return None
     rows = session.execute(_COLUMNS_QUERY, (keyspace, name))
     columns = tuple(
-        SourceColumn(row["column_name"], row["type"], ColumnKind(row["kind"]), row["position"])
-        for row in rows
+        SourceColumn(row["column_name"], row["type"], ColumnKind(row["kind"]), row["position"]) for row in rows
     )
     cdc = (tables[0]["extensions"] or {}).get("cdc")
     return SourceTable(

@@ -20,7 +20,7 @@ from components.scylla.metadata import (
 from components.scylla.provider import Properties, ScyllaProvider, diff_inputs, inputs_only
 from components.scylla.session import CqlSession, ScyllaError
 from components.scylla.table import MIN_CDC_TTL_SECONDS
-from reconcile.types import UnsupportedTypeError, parse_cql_type, postgres_column, postgres_key_column
+from reconcile.types import UnsupportedTypeError, postgres_column, postgres_key_column
 
 RECOMMENDED_CDC_TTL_SECONDS: Final = 604_800
 _AVRO_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -64,7 +64,9 @@ def find_problems(declared: ReplicatedTable, table: SourceTable | None) -> list[
     if table is None:
         cure = "create it, or take it out of the replicated tables"
         return [Problem(declared.source, "the table does not exist", cure)]
-    return [*_cdc_problems(table), *_key_problems(declared, table), *_column_problems(table)]
+    problems = [*_key_problems(declared, table), *_column_problems(table)]
+    is_counter_table = any(column.cql_type == "counter" for column in table.columns)
+    return problems if is_counter_table else [*_cdc_problems(table), *problems]
 
 
 def find_warnings(table: SourceTable) -> list[str]:
@@ -93,14 +95,15 @@ def _cdc_problems(table: SourceTable) -> Iterator[Problem]:
             found.append(f"CDC writes delta '{cdc.delta}', not full changes")
         if 0 < cdc.ttl_seconds < MIN_CDC_TTL_SECONDS:
             found.append(
-                f"the CDC log keeps changes for {cdc.ttl_seconds} s only, less than {MIN_CDC_TTL_SECONDS} s: "
-                "a longer outage of the connector would lose changes"
+                f"the CDC log keeps changes for {cdc.ttl_seconds} s, less than {MIN_CDC_TTL_SECONDS} s, "
+                "so that a longer outage of the connector would lose changes"
             )
-    keep_ttl = cdc.enabled and (cdc.ttl_seconds == 0 or cdc.ttl_seconds >= MIN_CDC_TTL_SECONDS)
-    ttl_seconds = cdc.ttl_seconds if keep_ttl else RECOMMENDED_CDC_TTL_SECONDS
-    cured = replace(cdc, enabled=True, postimage=True, delta="full", ttl_seconds=ttl_seconds)
-    for text in found:
-        yield Problem(table.full_name, text, f"ALTER TABLE {table.full_name} WITH cdc = {cured.to_cql()};")
+    if found:
+        keep_ttl = cdc.enabled and (cdc.ttl_seconds == 0 or cdc.ttl_seconds >= MIN_CDC_TTL_SECONDS)
+        ttl_seconds = cdc.ttl_seconds if keep_ttl else RECOMMENDED_CDC_TTL_SECONDS
+        cured = replace(cdc, enabled=True, postimage=True, delta="full", ttl_seconds=ttl_seconds)
+        cure = f"ALTER TABLE {table.full_name} WITH cdc = {cured.to_cql()};"
+        yield Problem(table.full_name, "; ".join(found), cure)
 
 
 def _key_problems(declared: ReplicatedTable, table: SourceTable) -> Iterator[Problem]:
@@ -145,13 +148,9 @@ def _type_problem(table: SourceTable, column: SourceColumn) -> Iterator[Problem]
             postgres_column(column.cql_type, column.name)
     except UnsupportedTypeError as error:
         cure = "take the table out of the replicated tables"
-        if column.name not in table.key and not _is_counter(column):
+        if column.name not in table.key and column.cql_type != "counter":
             cure = f"ALTER TABLE {table.full_name} DROP {_cql_name(column.name)}; or {cure}"
         yield Problem(table.full_name, str(error), cure)
-
-
-def _is_counter(column: SourceColumn) -> bool:
-    return parse_cql_type(column.cql_type, column.name).name == "counter"
 
 
 def _cql_name(name: str) -> str:
@@ -218,7 +217,7 @@ class PreflightProvider(ScyllaProvider):
         problems, warnings = self._inspect(props)
         if problems:
             listed = "\n".join(f"  - {problem}" for problem in problems)
-            raise PreflightError(f"{len(problems)} problems keep tables from being replicated:\n{listed}")
+            raise PreflightError(f"these tables cannot be replicated as they are:\n{listed}")
         return inputs_only(props) | {"problems": [], "warnings": warnings}
 
     def _inspect(self, props: Properties) -> tuple[list[str], list[str]]:

@@ -50,9 +50,7 @@ class ScyllaProvider(ResourceProvider):
     _admin: Credentials | None = None
 
     @staticmethod
-    def connect(
-        contact_points: Sequence[str], credentials: Credentials
-    ) -> AbstractContextManager[CqlSession]:
+    def connect(contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
         """Open a session; tests put a fake here."""
         return open_session(contact_points, credentials)
 

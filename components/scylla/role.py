@@ -92,20 +92,25 @@ class RoleProvider(ScyllaProvider):
             session.execute(f"DROP ROLE IF EXISTS {quote_name(_props['name'])}")
 
     def _apply(self, props: Properties) -> Properties:
-        name, password = props["name"], props["password"]
+        name = props["name"]
         with self.session(props) as session:
-            verb = "CREATE" if _read_role(session, name) is None else "ALTER"
-            session.execute(
-                f"{verb} ROLE {quote_name(name)} WITH PASSWORD = {quote_text(password)} "
-                f"AND LOGIN = {'true' if props['login'] else 'false'} AND SUPERUSER = false",
-                secret=password,
-            )
+            self._set_options(session, props)
             declared, actual = declared_grants(props["grants"]), _read_grants(session, name)
             for permission, resource in sorted(declared - actual):
                 session.execute(f"GRANT {permission} ON {_quoted(resource)} TO {quote_name(name)}")
             for permission, resource in sorted(actual - declared):
                 session.execute(f"REVOKE {permission} ON {_quoted(resource)} FROM {quote_name(name)}")
         return inputs_only(props)
+
+    def _set_options(self, session: CqlSession, props: Properties) -> None:
+        role = _read_role(session, props["name"])
+        login = "true" if props["login"] else "false"
+        options = f"LOGIN = {login} AND SUPERUSER = false"
+        # A password that is accepted is not set again: servers may limit how often it changes.
+        if role is None or not (role["login"] and self._password_is_accepted(props)):
+            options = f"PASSWORD = {quote_text(props['password'])} AND {options}"
+        verb = "CREATE" if role is None else "ALTER"
+        session.execute(f"{verb} ROLE {quote_name(props['name'])} WITH {options}", secret=props["password"])
 
     def _password_is_accepted(self, props: Properties) -> bool:
         try:
@@ -119,6 +124,7 @@ class Role(Resource, module="scylla", name="Role"):
     """A role. Deleting the resource drops it."""
 
     name: Output[str]
+    password: Output[str]
 
     def __init__(self, resource_name: str, args: RoleArgs, opts: ResourceOptions | None = None) -> None:
         props = dict(vars(args)) | {"password": Output.secret(args.password), "superuser": False}

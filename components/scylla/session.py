@@ -54,9 +54,7 @@ class Credentials:
 class CqlSession(Protocol):
     """What the resources need of a session; tests pass a fake."""
 
-    def execute(
-        self, cql: str, parameters: Sequence[object] = (), *, secret: str = ""
-    ) -> list[Mapping[str, Any]]:
+    def execute(self, cql: str, parameters: Sequence[object] = (), *, secret: str = "") -> list[Mapping[str, Any]]:
         """Run one statement and return its rows. `secret` is removed from the text of an error."""
         ...
 
@@ -136,14 +134,15 @@ class _DriverSession:
         self._cluster = cluster
         self._session = session
 
-    def execute(
-        self, cql: str, parameters: Sequence[object] = (), *, secret: str = ""
-    ) -> list[Mapping[str, Any]]:
+    def execute(self, cql: str, parameters: Sequence[object] = (), *, secret: str = "") -> list[Mapping[str, Any]]:
         try:
             return list(self._session.execute(cql, parameters or None))
         except Exception as error:  # noqa: BLE001 the driver's exceptions have no common base
-            message = _without_secret(_reason(error), secret)
-        raise ScyllaError(f"{_without_secret(_first_line(cql), secret)}: {message}")
+            message = _reason(error)
+        if secret:
+            # A syntax error quotes a part of the statement, which may cut the secret in two.
+            message = message.partition(" at input ")[0]
+        raise ScyllaError(f"{_first_line(_without_secret(cql, secret))}: {redact(_without_secret(message, secret))}")
 
     def wait_for_schema_agreement(self) -> None:
         if not self._cluster.control_connection.wait_for_schema_agreement():
@@ -158,14 +157,14 @@ def _connect_error(error: Exception, contact_points: Sequence[str], username: st
     causes = list(error.errors.values()) if isinstance(error, NoHostAvailable) else [error]
     if any(isinstance(cause, AuthenticationFailed) for cause in causes):
         return ScyllaAuthenticationError(f"ScyllaDB at {where} refuses the login of {username}")
-    reason = _reason(causes[0]) if causes else "no host"
+    reason = redact(_reason(causes[0])) if causes else "no host"
     return ScyllaUnreachableError(f"no CQL connection to ScyllaDB at {where}: {reason}")
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, NoHostAvailable) and error.errors:
         error = next(iter(error.errors.values()))
-    return redact(getattr(error, "message", None) or str(error) or type(error).__name__)
+    return getattr(error, "message", None) or str(error) or type(error).__name__
 
 
 def _first_line(cql: str) -> str:

@@ -134,7 +134,5 @@ class SuperuserPassword(Resource, module="scylla", name="SuperuserPassword"):
 
     triggers: Output[list[str]]
 
-    def __init__(
-        self, resource_name: str, args: SuperuserPasswordArgs, opts: ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, resource_name: str, args: SuperuserPasswordArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__(SuperuserPasswordProvider(), resource_name, dict(vars(args)), opts)

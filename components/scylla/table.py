@@ -185,9 +185,7 @@ def _column_failures(news: Properties) -> list[CheckFailure]:
     columns = news["columns"]
     key = [*news["partition_key"], *(news.get("clustering_key") or [])]
     failures = [
-        CheckFailure("columns", f"key column {name} is not among the columns")
-        for name in key
-        if name not in columns
+        CheckFailure("columns", f"key column {name} is not among the columns") for name in key if name not in columns
     ]
     for name, cql_type in columns.items():
         try:
