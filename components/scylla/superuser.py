@@ -1,12 +1,14 @@
 """The superuser's password as a resource: a fresh ScyllaDB lets everybody in as cassandra/cassandra."""
 
+import hashlib
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Final
 
 from pulumi import Input, Output, ResourceOptions
-from pulumi.dynamic import ConfigureRequest, CreateResult, ReadResult, Resource, UpdateResult
+from pulumi.dynamic import ConfigureRequest, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
 from components.clock import Clock, SystemClock
 from components.provider_errors import short_errors
@@ -39,7 +41,7 @@ class SuperuserPasswordArgs:
     deadline_seconds: Input[int] = 120
     """How long to wait: a new server makes its default superuser some seconds after it opens its port."""
     triggers: Input[Sequence[Input[str]]] = ()
-    """A change sets the password again, such as the id of the data volume or a digest of the password."""
+    """A change makes sure of the password again, such as the id of the server's data volume."""
 
 
 class SuperuserPasswordProvider(ScyllaProvider):
@@ -51,6 +53,14 @@ class SuperuserPasswordProvider(ScyllaProvider):
     clock: ClassVar[Clock] = SystemClock()
 
     _previous_password: str = ""
+
+    def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
+        """Update when an input changed, or the configured password is not the one that was set; no network."""
+        result = super().diff(_id, _olds, _news)
+        digest = _olds.get("password_digest", "")
+        password = self._admin.password if self._admin else ""
+        result.changes = result.changes or password_digest(password, digest.partition("$")[0]) != digest
+        return result
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the administrator's credentials, and the former password while it is being rotated."""
@@ -82,7 +92,8 @@ class SuperuserPasswordProvider(ScyllaProvider):
             last_error: ScyllaError | None = None
             try:
                 if self._try_login(props, self.admin):
-                    return inputs_only(props)
+                    digest = password_digest(self.admin.password, secrets.token_hex(16))
+                    return inputs_only(props) | {"password_digest": digest}
                 is_set = is_set or self._set_password(props)
             except ScyllaError as error:
                 last_error = error
@@ -127,6 +138,12 @@ class SuperuserPasswordProvider(ScyllaProvider):
             f"{ADMIN_PASSWORD_KEY} for {self.admin.username} nor the default one. If the password was "
             f"changed before, put the former one into the config secret {PREVIOUS_PASSWORD_KEY} and run this again"
         )
+
+
+def password_digest(password: str, salt: str) -> str:
+    """`salt$digest`: tells in the state whether the password has changed since, but not the password."""
+    digest = hashlib.scrypt(password.encode(), salt=salt.encode(), n=1 << 14, r=8, p=1)
+    return f"{salt}${digest.hex()}"
 
 
 class SuperuserPassword(Resource, module="scylla", name="SuperuserPassword"):

@@ -57,7 +57,6 @@ def test_the_default_password_of_a_fresh_server_is_replaced() -> None:
     server = fresh_server()
     result = provider_for(server).create(inputs())
     assert result.id == "cassandra"
-    assert result.outs == inputs()
     assert server.passwords == {"cassandra": ADMIN_PASSWORD}
     assert ADMIN_PASSWORD not in str(result.outs)
 
@@ -66,6 +65,20 @@ def test_a_password_that_is_accepted_is_left_alone() -> None:
     server = Server()
     provider_for(server).update("cassandra", inputs(), inputs(triggers=["x"]))
     assert server.statements == []
+
+
+def test_a_password_changed_in_the_configuration_is_a_change_without_being_in_the_state() -> None:
+    state = provider_for(fresh_server()).create(inputs()).outs or {}
+    assert set(state) == {*inputs(), "password_digest"}
+    assert provider_for(Server()).diff("cassandra", state, inputs()).changes is False
+    assert provider_for(Server()).diff("cassandra", state, inputs(triggers=["x"])).changes is True
+    rotated = provider_for(Server(), scyllaAdminPassword="rotated")
+    assert rotated.diff("cassandra", state, inputs()).changes is True
+
+
+def test_the_same_password_has_another_digest_each_time() -> None:
+    first, second = (provider_for(Server()).create(inputs()).outs or {} for _ in range(2))
+    assert first["password_digest"] != second["password_digest"]
 
 
 def test_it_waits_for_the_default_superuser_of_a_new_server() -> None:
