@@ -29,7 +29,6 @@ T = TypeVar("T")
 _TIMEOUT: Final = httpx.Timeout(10.0, read=100.0)
 """Seconds. A worker itself gives up on a request after 90 s, for example while a connector validates its config."""
 _POLL_SECONDS: Final = 1.0
-_HEALTHY_POLLS: Final = 2  # RUNNING right after a start proves nothing
 _FAILED_POLLS: Final = 3  # FAILED may be left from before a restart that is under way
 _MESSAGE_CHARACTERS: Final = 2000
 
@@ -155,37 +154,39 @@ class ConnectClient:
                 )
             self._clock.sleep(_POLL_SECONDS)
 
-    def wait_running(self, name: str, *, tasks: int = 1, timeout_seconds: float = 120.0) -> ConnectorStatus:
-        """Wait until the connector and all its tasks, at least `tasks` of them, run and keep running.
+    def wait_running(
+        self, name: str, *, tasks: int = 1, timeout_seconds: float = 120.0, stable_seconds: float = 1.0
+    ) -> ConnectorStatus:
+        """Wait until the connector and all its tasks, at least `tasks` of them, run, and still do `stable_seconds` later.
+
+        RUNNING right after a start proves nothing, and right after a change it may be that of the old tasks.
 
         Raises:
             ConnectorNotRunning: something is FAILED, with its trace, or the time is over. The connector is left as it
                 is, so that it can be looked at.
         """
         give_up_at = self._clock.now() + timeout_seconds
-        healthy_polls = failed_polls = 0
+        running_since: float | None = None
+        failed_polls = 0
         while True:
+            now = self._clock.now()
             try:
-                status = self._status_once(name)
+                status = parse_status(self._send("GET", _path(name, "status")).json())
             except (ConnectUnavailable, ConnectConflict, ConnectorNotFound) as error:
-                healthy_polls = failed_polls = 0
-                last = str(error)
+                running_since, failed_polls, last = None, 0, str(error)
             else:
-                healthy_polls = healthy_polls + 1 if status.is_running(tasks) else 0
+                running_since = (running_since or now) if status.is_running(tasks) else None
                 failed_polls = failed_polls + 1 if status.has_failed else 0
-                if healthy_polls >= _HEALTHY_POLLS:
-                    return status
                 last = status.summary
+                if running_since is not None and now - running_since >= stable_seconds:
+                    return status
             if failed_polls >= _FAILED_POLLS:
                 raise ConnectorNotRunning(f"connector {name} failed: {last}. {_advice(name)}")
-            if self._clock.now() + _POLL_SECONDS >= give_up_at:
+            if now + _POLL_SECONDS >= give_up_at:
                 raise ConnectorNotRunning(
                     f"connector {name} was not running after {timeout_seconds:g} s: {last}. {_advice(name)}"
                 )
             self._clock.sleep(_POLL_SECONDS)
-
-    def _status_once(self, name: str) -> ConnectorStatus:
-        return parse_status(self._send("GET", _path(name, "status")).json())
 
     def _json(self, method: str, path: str, body: Any = None) -> Any:
         return self._request(method, path, body).json()
