@@ -40,8 +40,8 @@ _PLAIN_ELEMENTS = {"int", "bigint", "smallint", "tinyint", "boolean", "float", "
 
 _ARGUMENT_COUNTS = {"list": 1, "set": 1, "map": 2, "frozen": 1}
 _NOT_REPLICATED = {
-    "counter": "ScyllaDB has no CDC for counters; leave this table out of the replicated tables",
-    "vector": "vectors cannot be read by the connector; drop the column or leave the table out",
+    "counter": "ScyllaDB has no CDC for counters, so such a table cannot be replicated",
+    "vector": "the connector cannot read vectors, so such a column cannot be replicated",
 }
 
 
