@@ -102,4 +102,4 @@ def restore(path: Path, saved: Path) -> None:
     at = lines.index("config:") + 1
     for key, value in lost.items():
         lines[at:at] = [f"  {key}:", f"    secure: {value['secure']}"]
-    path.write_text("\n".join([f"encryptionsalt: {kept['encryptionsalt']}", *lines]) + "\n")
+    path.write_text("\n".join([*lines, f"encryptionsalt: {kept['encryptionsalt']}"]) + "\n")
