@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final
 
 from pulumi.dynamic import CheckFailure, CheckResult, ConfigureRequest, DiffResult, ResourceProvider
-from pulumi.runtime.rpc import UNKNOWN
+from pulumi.output import Unknown
 
 from components.provider_errors import ProviderError
 from components.scylla.session import (
@@ -107,7 +107,7 @@ def has_unknowns(value: object) -> bool:
         return any(has_unknowns(item) for item in value.values())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return any(has_unknowns(item) for item in value)
-    return value == UNKNOWN
+    return isinstance(value, Unknown)
 
 
 def contact_points_problem(contact_points: Sequence[str]) -> str | None:

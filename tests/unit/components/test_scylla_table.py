@@ -2,7 +2,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from pulumi.runtime.rpc import UNKNOWN
+from pulumi.output import UNKNOWN
 from scylla_fakes import CONTACT_POINTS, REPLICATED, FakeScylla, configured, users_table
 
 from components.scylla.metadata import CdcOptions, ColumnKind, SourceColumn
