@@ -1,0 +1,62 @@
+package cdc.standin.source;
+
+import com.scylladb.cdc.cql.WorkerCQL;
+import com.scylladb.cdc.cql.driver3.Driver3WorkerCQL;
+import java.util.concurrent.ExecutionException;
+
+/** The session that the readers of a task share; made when it is needed, and made again after a failure. */
+final class SharedSession implements AutoCloseable {
+    private final SourceConfig config;
+    private ScyllaSession session;
+    private WorkerCQL cql;
+    private boolean closed;
+
+    SharedSession(SourceConfig config) {
+        this.config = config;
+    }
+
+    /** Statements of the CDC log of all tables, ready for use. */
+    synchronized WorkerCQL cql() throws InterruptedException, ExecutionException {
+        if (closed) {
+            throw new InterruptedException("the task has been stopped");
+        }
+        if (cql == null) {
+            session = new ScyllaSession(config);
+            WorkerCQL prepared = new Driver3WorkerCQL(session);
+            try {
+                prepared.prepare(config.tables());
+            } catch (InterruptedException | ExecutionException | RuntimeException e) {
+                drop();
+                throw e;
+            }
+            cql = prepared;
+        }
+        return cql;
+    }
+
+    /**
+     * Gives up a session that failed. The driver would reconnect by itself, but after a long outage only minutes
+     * after the cluster is back.
+     *
+     * @param failed what the caller used; another session than that stays
+     */
+    synchronized void discard(WorkerCQL failed) {
+        if (failed != null && failed == cql) {
+            drop();
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        closed = true;
+        drop();
+    }
+
+    private void drop() {
+        cql = null;
+        if (session != null) {
+            session.close();
+            session = null;
+        }
+    }
+}
