@@ -91,8 +91,8 @@ class FakeConnect:
         def answer(request: httpx.Request) -> httpx.Response:
             self.headers.append(dict(request.headers))
             body = json.loads(request.content) if request.content else None
-            query = request.url.query.decode()
-            status, content = self.handle(request.method, request.url.path, query, body)
+            path, _, query = request.url.raw_path.decode().partition("?")
+            status, content = self.handle(request.method, path, query, body)
             return httpx.Response(status, content=b"") if content is None else httpx.Response(status, json=content)
 
         return httpx.MockTransport(answer)

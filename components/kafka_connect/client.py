@@ -157,7 +157,7 @@ class ConnectClient:
     def wait_running(
         self, name: str, *, tasks: int = 1, timeout_seconds: float = 120.0, stable_seconds: float = 1.0
     ) -> ConnectorStatus:
-        """Wait until the connector and all its tasks, at least `tasks` of them, run, and still do `stable_seconds` later.
+        """Wait until the connector and all its tasks, at least `tasks`, run and still run `stable_seconds` later.
 
         RUNNING right after a start proves nothing, and right after a change it may be that of the old tasks.
 
