@@ -110,7 +110,7 @@ def status(
     with _errors():
         workspace = Workspace()
         name = workspace.existing_stack(stack)
-        found = collect_status(workspace.outputs(name), name, workspace.docker)
+        found = collect_status(workspace.outputs(name), name, workspace.docker(name))
         if format_ is Format.JSON:
             print(json.dumps(found.as_json(), indent=2))
         else:

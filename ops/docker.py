@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ops.errors import OpsError
-from ops.processes import Runner
+from ops.processes import Completed, Runner
 from ops.project import name_prefix
 
 _ANSWER_SECONDS: Final = 30.0
@@ -56,10 +56,24 @@ class Leftovers:
 
 
 class Docker:
-    """The engine, as far as this package needs it."""
+    """The engine, as far as this package needs it.
 
-    def __init__(self, runner: Runner) -> None:
+    Args:
+        runner: Runs the client.
+        host: Address of the engine, such as `ssh://user@host`; empty for the one of the client's environment.
+    """
+
+    def __init__(self, runner: Runner, host: str = "") -> None:
         self._runner = runner
+        self._client = ["docker", *(["--host", host] if host else [])]
+
+    def _ask(self, *args: str, timeout_seconds: float = _ANSWER_SECONDS) -> Completed:
+        return self._runner.run([*self._client, *args], timeout_seconds=timeout_seconds)
+
+    def version(self) -> tuple[str, str]:
+        """Return the engine's version, or an empty version and what the client said."""
+        asked = self._ask("version", "--format", "{{.Server.Version}}")
+        return (asked.stdout.strip(), "") if asked.ok else ("", asked.message)
 
     def leftovers(self, stack: str) -> Leftovers:
         """Return everything whose name begins with the stack's prefix."""
@@ -71,13 +85,12 @@ class Docker:
         )
 
     def _names(self, prefix: str, *args: str) -> tuple[str, ...]:
-        listed = self._runner.run(["docker", *args], timeout_seconds=_ANSWER_SECONDS)
-        names = listed.require("Asking the Docker engine").stdout.split()
+        names = self._ask(*args).require("Asking the Docker engine").stdout.split()
         return tuple(sorted(name for name in names if name == prefix or name.startswith(f"{prefix}-")))
 
     def container(self, name: str) -> Container:
         """Return how one container is doing."""
-        asked = self._runner.run(["docker", "container", "inspect", name], timeout_seconds=_ANSWER_SECONDS)
+        asked = self._ask("container", "inspect", name)
         if not asked.ok:
             if "no such container" in asked.stderr.lower():
                 return Container(name, "missing", "", 0, "")
@@ -95,14 +108,13 @@ class Docker:
 
     def remove(self, kind: str, name: str) -> None:
         """Remove a container, network or volume by force; one that is gone already is fine."""
-        argv = ["docker", kind, "rm", *(["--force"] if kind != "network" else []), name]
-        done = self._runner.run(argv, timeout_seconds=_ANSWER_SECONDS)
+        done = self._ask(kind, "rm", *(["--force"] if kind != "network" else []), name)
         if not done.ok and "no such" not in done.stderr.lower() and "not found" not in done.stderr.lower():
             raise OpsError(f"Removing the {kind} {name} failed: {done.message}", "Remove it by hand.")
 
     def can_pull(self, image: str, timeout_seconds: float) -> tuple[bool, str]:
         """Return whether the image's registry answers for it, and otherwise what it said; pulls nothing."""
-        if self._runner.run(["docker", "image", "inspect", image], timeout_seconds=_ANSWER_SECONDS).ok:
+        if self._ask("image", "inspect", image).ok:
             return True, ""
-        asked = self._runner.run(["docker", "manifest", "inspect", image], timeout_seconds=timeout_seconds)
+        asked = self._ask("manifest", "inspect", image, timeout_seconds=timeout_seconds)
         return asked.ok, "" if asked.ok else asked.message

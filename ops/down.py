@@ -9,7 +9,7 @@ from ops.workspace import Workspace
 
 def what_is_deleted(workspace: Workspace, stack: str) -> str:
     """Return a sentence for the question that is asked first."""
-    volumes = workspace.docker.leftovers(stack).volumes
+    volumes = workspace.docker(stack).leftovers(stack).volumes
     data = f", with the data in {len(volumes)} volumes" if volumes else ""
     return f"Delete stack {stack}{data}?"
 
@@ -25,9 +25,9 @@ def down(workspace: Workspace, stack: str) -> None:
     if summary is not None:
         with workspace.progress.step("state") as step:
             clear_dead_lock(cli, step)
-            undo_pending_creates(cli, workspace.docker, step)
+            undo_pending_creates(cli, workspace.docker(stack), step)
         run_engine(workspace, cli, "destroy")
-    left = workspace.docker.leftovers(stack)
+    left = workspace.docker(stack).leftovers(stack)
     if left:
         raise OpsError(
             f"The Docker engine holds things of stack {stack} that this checkout's state does not know.",

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ops.docker import Docker
 from ops.errors import OpsError
 from ops.processes import Runner, is_root
 from ops.progress import Step
 
 START_SECONDS: Final = 60.0
-_ANSWER_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.5
 _APT_ENV: Final = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
@@ -21,6 +21,8 @@ _APT_ENV: Final = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 class Machine:
     """What the engine needs to know about this machine."""
 
+    named_host: str
+    """The engine's address that the stack's `dockerHost` names; empty when it names none."""
     docker_host: str
     """Value of DOCKER_HOST; empty when it is not set."""
     root: bool
@@ -33,9 +35,10 @@ class Machine:
     """Where an engine that we start ourselves writes its log."""
 
     @staticmethod
-    def here(log: Path) -> "Machine":
+    def here(log: Path, named_host: str = "") -> "Machine":
         """Describe the machine that this runs on."""
         return Machine(
+            named_host=named_host,
             docker_host=os.environ.get("DOCKER_HOST", ""),
             root=is_root(),
             debian=Path("/etc/debian_version").exists() and Path("/usr/bin/apt-get").exists(),
@@ -63,10 +66,12 @@ class EngineMaker:
         if version:
             step.done(f"Docker {version} is running")
             return version
-        if self.machine.docker_host:
+        if self.machine.named_host or self.machine.docker_host:
+            name = "The stack's dockerHost" if self.machine.named_host else "DOCKER_HOST"
             raise OpsError(
-                f"DOCKER_HOST is {self.machine.docker_host}, but no Docker engine answers there: {problem}",
-                "Start that engine, or unset DOCKER_HOST to use one on this machine.",
+                f"{name} is {self.machine.named_host or self.machine.docker_host}, "
+                f"but no Docker engine answers there: {problem}",
+                "Start that engine, or unset it to use one on this machine.",
             )
         if not (self.machine.debian and self.machine.root):
             raise OpsError(
@@ -80,10 +85,7 @@ class EngineMaker:
         return version
 
     def _version(self) -> tuple[str, str]:
-        asked = self.runner.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"], timeout_seconds=_ANSWER_SECONDS
-        )
-        return (asked.stdout.strip(), "") if asked.ok else ("", asked.message)
+        return Docker(self.runner, self.machine.named_host).version()
 
     def _install(self, step: Step) -> None:
         if self.runner.run(["dockerd", "--version"]).ok and self.runner.run(["docker", "--version"]).ok:

@@ -5,14 +5,12 @@ from pathlib import Path
 
 from ops.processes import Runner
 from ops.progress import Step
-from ops.project import PROJECT_NAME
-from ops.stack_secrets import load
+from ops.stack_config import get
 
 
 def uses_testbed_images(stack_config: Path) -> bool:
     """Return whether the stack's configuration asks for images that are built on this machine."""
-    config = load(stack_config).get("config") or {}
-    return bool(config.get(f"{PROJECT_NAME}:images") == "testbed")
+    return get(stack_config, "images") == "testbed"
 
 
 def ensure_images(runner: Runner, stack_config: Path, step: Step) -> None:

@@ -15,7 +15,8 @@ import yaml
 from ops.errors import OpsError
 from ops.project import PROJECT_NAME, stack_file
 from ops.pulumi_cli import PulumiCli
-from ops.stack_secrets import SECRET_KEYS, load, missing_keys
+from ops.stack_config import load
+from ops.stack_secrets import SECRET_KEYS, missing_keys
 from ops.workspace import Workspace
 
 

@@ -14,6 +14,7 @@ import yaml
 from ops.errors import OpsError
 from ops.project import PROJECT_NAME, stack_file
 from ops.pulumi_cli import PulumiCli
+from ops.stack_config import load
 
 SECRET_KEYS: Final = (
     "scyllaAdminPassword",
@@ -30,16 +31,6 @@ _GIVEN_WHEN_EXTERNAL: Final = {
     "postgresAdminPassword": "postgresMode",
     "vaultToken": "vaultMode",
 }
-
-
-def load(path: Path) -> dict[str, Any]:
-    """Read a stack's configuration file; a missing file is an empty configuration."""
-    if not path.exists():
-        return {}
-    loaded = yaml.safe_load(path.read_text()) or {}
-    if not isinstance(loaded, dict):
-        raise OpsError(f"{path.name} is not a YAML mapping.", "It must have the top-level key `config:`.")
-    return loaded
 
 
 def missing_keys(config: Mapping[str, Any]) -> list[str]:

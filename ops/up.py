@@ -12,7 +12,7 @@ from ops.project import stack_file
 from ops.pulumi_cli import PulumiCli
 from ops.recovery import clear_dead_lock, undo_pending_creates
 from ops.smoke import SmokeResult, demo_table_missing, run_smoke
-from ops.stack_choice import Choice, choose_stack, remember_stack
+from ops.stack_choice import Choice, choose_stack, last_stack, remember_stack
 from ops.stack_secrets import ensure_secrets
 from ops.status import Status, collect_status
 from ops.tools import Tools
@@ -34,7 +34,7 @@ def up(workspace: Workspace, given_stack: str, engine_args: tuple[str, ...] = ()
     Raises:
         OpsError: A step failed; names it and says what to do.
     """
-    ensure_engine(workspace)
+    ensure_engine(workspace, given_stack or last_stack(workspace.state_dir))
     tools = ensure_tools(workspace)
     choice = _choose(workspace, given_stack)
     ensure_stack_images(workspace, choice.stack)
@@ -50,14 +50,14 @@ def up(workspace: Workspace, given_stack: str, engine_args: tuple[str, ...] = ()
         else:
             smoke = run_smoke(outputs, smoke_rows, step)
             step.done(smoke.sentence())
-    return UpResult(collect_status(outputs, choice.stack, workspace.docker), smoke)
+    return UpResult(collect_status(outputs, choice.stack, workspace.docker(choice.stack)), smoke)
 
 
-def ensure_engine(workspace: Workspace) -> None:
-    """Find or start a Docker engine."""
+def ensure_engine(workspace: Workspace, stack: str = "") -> None:
+    """Find the Docker engine that the stack names, or find or start one on this machine."""
     with workspace.progress.step("docker") as step:
-        log = workspace.state_dir / "dockerd.log"
-        EngineMaker(workspace.runner, Machine.here(log)).ensure(step)
+        machine = Machine.here(workspace.state_dir / "dockerd.log", workspace.docker_host(stack) if stack else "")
+        EngineMaker(workspace.runner, machine).ensure(step)
 
 
 def ensure_tools(workspace: Workspace) -> Tools:
@@ -74,7 +74,7 @@ def ensure_stack_images(workspace: Workspace, stack: str) -> None:
 
 def _choose(workspace: Workspace, given_stack: str) -> Choice:
     with workspace.progress.step("stack") as step:
-        choice = choose_stack(given_stack, workspace.state_dir, workspace.docker)
+        choice = choose_stack(given_stack, workspace.state_dir, workspace.docker())
         if not stack_file(choice.stack, workspace.project_dir).exists():
             raise OpsError(
                 f"There is no Pulumi.{choice.stack}.yaml.", "STACK is dev, testbed, prod or one with a file of its own."
@@ -91,7 +91,7 @@ def prepare_stack(workspace: Workspace, cli: PulumiCli) -> None:
         remember_stack(cli.stack, workspace.state_dir)
         made = ensure_secrets(cli, workspace.project_dir, workspace.state_dir)
         clear_dead_lock(cli, step)
-        undone = undo_pending_creates(cli, workspace.docker, step) if existed else []
+        undone = undo_pending_creates(cli, workspace.docker(cli.stack), step) if existed else []
         if existed is None or existed.resources == 0:
             _refuse_strangers(workspace, cli.stack)
         notes = [f"{len(made)} secrets generated"] if made else []
@@ -100,7 +100,7 @@ def prepare_stack(workspace: Workspace, cli: PulumiCli) -> None:
 
 
 def _refuse_strangers(workspace: Workspace, stack: str) -> None:
-    found = workspace.docker.leftovers(stack)
+    found = workspace.docker(stack).leftovers(stack)
     if found:
         raise OpsError(
             f"The state of stack {stack} is empty, but the Docker engine holds containers, networks or volumes "

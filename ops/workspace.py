@@ -12,9 +12,10 @@ from ops.errors import OpsError
 from ops.outputs import StackOutputs, parse_outputs
 from ops.processes import Processes, Runner
 from ops.progress import Progress
-from ops.project import PROJECT_DIR, state_dir
+from ops.project import PROJECT_DIR, stack_file, state_dir
 from ops.pulumi_cli import PulumiCli, pulumi_environment
 from ops.stack_choice import last_stack
+from ops.stack_config import get
 from ops.tools import ToolFinder, Tools
 
 
@@ -38,10 +39,13 @@ class Workspace:
         """Directory of local state."""
         return state_dir(self.project_dir)
 
-    @cached_property
-    def docker(self) -> Docker:
-        """The Docker engine that the client's environment points to."""
-        return Docker(self.runner)
+    def docker_host(self, stack: str) -> str:
+        """Return the engine's address that the stack's configuration names; empty when it names none."""
+        return str(get(stack_file(stack, self.project_dir), "dockerHost") or "")
+
+    def docker(self, stack: str = "") -> Docker:
+        """Return the Docker engine of a stack; without one, that of the client's environment."""
+        return Docker(self.runner, self.docker_host(stack) if stack else "")
 
     @cached_property
     def finder(self) -> ToolFinder:

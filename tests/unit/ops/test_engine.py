@@ -12,8 +12,10 @@ from ops.processes import Completed
 VERSION = "docker version"
 
 
-def machine(*, docker_host: str = "", root: bool = True, debian: bool = True, systemd: bool = False) -> Machine:
-    return Machine(docker_host, root, debian, systemd, Path("/tmp/dockerd.log"))
+def machine(
+    *, named_host: str = "", docker_host: str = "", root: bool = True, debian: bool = True, systemd: bool = False
+) -> Machine:
+    return Machine(named_host, docker_host, root, debian, systemd, Path("/tmp/dockerd.log"))
 
 
 class Starting:
@@ -47,6 +49,13 @@ def test_an_unreachable_docker_host_is_named_and_nothing_is_installed() -> None:
     runner = FakeRunner().on(VERSION, failed("cannot connect"))
     with pytest.raises(OpsError, match="DOCKER_HOST is tcp://elsewhere:2375"):
         maker(runner, machine(docker_host="tcp://elsewhere:2375")).ensure(step())
+    assert len(runner.calls) == 1
+
+
+def test_the_engine_that_the_stack_names_is_asked_and_never_installed() -> None:
+    runner = FakeRunner().on("--host ssh://me@prod version", failed("connection refused"))
+    with pytest.raises(OpsError, match="The stack's dockerHost is ssh://me@prod"):
+        maker(runner, machine(named_host="ssh://me@prod")).ensure(step())
     assert len(runner.calls) == 1
 
 

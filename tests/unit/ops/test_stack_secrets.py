@@ -9,7 +9,8 @@ from ops_fakes import FakeRunner, fake_cli, ok
 
 from ops.errors import OpsError
 from ops.processes import Completed
-from ops.stack_secrets import SECRET_KEYS, ensure_secrets, load
+from ops.stack_config import load
+from ops.stack_secrets import SECRET_KEYS, ensure_secrets
 
 TRACKED = "# One host, public images.\nconfig:\n  scylla-pg-cdc:tables: []\n"
 
