@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pulumi
-from components.kafka_connect.configs import ReplicatedTable
 
+from components.kafka_connect.configs import ReplicatedTable
 from infra.settings import (
     ConnectSettings,
     DockerSettings,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
@@ -15,6 +16,7 @@ from components.kafka_connect.configs import (
     AvroConverterConfig,
     ConfluentJdbcSinkConfig,
     DebeziumJdbcSinkConfig,
+    JdbcTarget,
     ScyllaSourceConfig,
 )
 from components.kafka_connect.connector import Connector, ConnectorArgs
@@ -24,13 +26,13 @@ from components.swarm_service import Placement, SwarmService
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
 from components.vault.secrets import PipelineSecrets
 from infra.images import Images
-from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, heartbeat_topic, table_topic
+from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import Settings
 
 SOURCE_CONNECTOR = "scylla-source"
 SINK_CONNECTOR = "postgres-sink"
-SECRETS_VOLUME = "connect-secrets"  # noqa: S105 (a volume's name)
+SECRETS_VOLUME = "connect-secrets"
 
 
 @dataclass(frozen=True)
@@ -156,3 +158,46 @@ def connectors(
         ConnectorArgs.of(SINK_CONNECTOR, connect.url, sink_config(settings, postgres, registry)),
         connect.server.options(None, [*wait_for, source]),
     )
+
+
+def source_config(settings: Settings, scylla: Scylla, registry: Registry) -> ScyllaSourceConfig:
+    """Configuration of the source connector."""
+    connect = settings.connect
+    return ScyllaSourceConfig(
+        topic_prefix=connect.topic_prefix,
+        contact_points=tuple(scylla.contact_points_inside),
+        tables=tuple(table.replicated for table in settings.tables),
+        converter=AvroConverterConfig(registry.url_inside, auto_register=True),
+        window_size_ms=connect.window_size_ms,
+        confidence_window_ms=connect.confidence_window_ms,
+        initial_lookback_ms=connect.initial_lookback_ms,
+        heartbeat_interval_ms=connect.heartbeat_interval_ms,
+        consistency_level=settings.scylla.consistency_level,
+        datacenter=settings.scylla.datacenter,
+        tasks_max=connect.source_tasks_max,
+    )
+
+
+def sink_config(
+    settings: Settings, postgres: Postgres, registry: Registry
+) -> DebeziumJdbcSinkConfig | ConfluentJdbcSinkConfig:
+    """Configuration of the sink connector that the stack has chosen."""
+    connect = settings.connect
+    common: dict[str, Any] = {
+        "target": JdbcTarget(
+            host=postgres.host_inside,
+            port=postgres.port_inside,
+            database=settings.postgres.database,
+            ssl_mode=settings.postgres.ssl_mode,
+        ),
+        "topic_prefix": connect.topic_prefix,
+        "tables": tuple(table.replicated for table in settings.tables),
+        "converter": AvroConverterConfig(registry.url_inside, auto_register=False),
+        "dlq_topic": DLQ_TOPIC,
+        "dlq_replication_factor": settings.kafka.replication_factor,
+        "batch_size": connect.sink_batch_size,
+        "tasks_max": connect.sink_tasks_max,
+    }
+    if connect.sink_connector == "confluent":
+        return ConfluentJdbcSinkConfig(**common)
+    return DebeziumJdbcSinkConfig(schema_evolution=connect.schema_evolution, **common)

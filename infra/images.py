@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pulumi
 import pulumi_docker as docker
+from testbed.catalog import testbed_image
 
 from components.digest import tree_digest
 from infra.settings import DockerSettings
-from testbed.catalog import testbed_image
 
 PUBLIC_IMAGES = {
     # Confluent Platform 7.6 carries Kafka 3.6; 7.5 carries 3.5, but its registry speaks to any broker.
@@ -19,6 +21,7 @@ PUBLIC_IMAGES = {
     "postgres": "postgres:15.5",
     "vault": "hashicorp/vault:1.15.4",
 }
+PROJECT = Path(__file__).parents[1]
 CONNECT_CONTEXT = "images/kafka-connect"
 DIGEST_LENGTH = 12
 
@@ -47,7 +50,7 @@ class Images:
             return self.id("kafka-connect")
         plugins = self._plugins()
         base = self._image("kafka-connect-base", self.reference("kafka-connect-base"))
-        digest = tree_digest(CONNECT_CONTEXT)
+        digest = tree_digest(PROJECT / CONNECT_CONTEXT)
         return self._image(
             "kafka-connect",
             f"scylla-pg-cdc/kafka-connect:{digest[:DIGEST_LENGTH]}",
@@ -62,7 +65,7 @@ class Images:
         """The connectors as an image; online it is built with Maven inside the engine."""
         if self._settings.images == "testbed":
             return self._image("connect-plugins", self.reference("connect-plugins"))
-        digest = tree_digest(CONNECT_CONTEXT)
+        digest = tree_digest(PROJECT / CONNECT_CONTEXT)
         return self._image(
             "connect-plugins",
             f"scylla-pg-cdc/connect-plugins:{digest[:DIGEST_LENGTH]}",

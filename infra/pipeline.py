@@ -27,11 +27,6 @@ STREAMS_KEYSPACE = "system_distributed"
 """ScyllaDB publishes the CDC stream ids there."""
 
 
-def table_topic(settings: Settings, source: str) -> str:
-    """Topic of a source table (`keyspace.table`)."""
-    return f"{settings.connect.topic_prefix}.{source}"
-
-
 def heartbeat_topic(settings: Settings) -> str:
     """Topic of the source connector's heartbeats."""
     return f"__debezium-heartbeat.{settings.connect.topic_prefix}"
@@ -183,7 +178,7 @@ def pipeline_topics(settings: Settings, kafka: Kafka) -> list[pulumi.Resource]:
         "topics",
         PipelineTopicsArgs(
             server=kafka.server,
-            table_topics=[table_topic(settings, table.replicated.source) for table in settings.tables],
+            table_topics=[table.replicated.topic(settings.connect.topic_prefix) for table in settings.tables],
             heartbeat_topic=heartbeat_topic(settings),
             dlq_topic=DLQ_TOPIC,
             connect_group=CONNECT_GROUP,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pulumi
+
 from components.kafka_connect.configs import ReplicatedTable
 
 Mode = Literal["container", "service", "external"]

@@ -17,7 +17,6 @@ from infra.pipeline import (
     pipeline_topics,
     registry_compatibility,
     source_tables,
-    table_topic,
     target_tables,
 )
 from infra.platform import Kafka, Platform, Postgres, Registry, Scylla, Vault
@@ -86,7 +85,7 @@ def _export(
     replicated = [table.replicated for table in settings.tables]
     pulumi.export(
         "topics",
-        {table.source: table_topic(settings, table.source) for table in replicated}
+        {table.source: table.topic(settings.connect.topic_prefix) for table in replicated}
         | {"dlq": DLQ_TOPIC, "heartbeat": heartbeat_topic(settings)},
     )
     pulumi.export(
@@ -95,7 +94,7 @@ def _export(
             {
                 "source": table.source,
                 "target": table.target,
-                "topic": table_topic(settings, table.source),
+                "topic": table.topic(settings.connect.topic_prefix),
                 "keys": [*table.partition_key, *table.clustering_key],
             }
             for table in replicated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,14 +90,18 @@ def configuration(stack: str, **overrides: Any) -> dict[str, str]:
     }
 
 
-def run_program(stack: str, **overrides: Any) -> Program:
-    """Run the program for a stack with mocks. Errors of the program are raised."""
-    program = Program()
+def in_runtime(stack: str, overrides: Mapping[str, Any], mocks: Mocks, body: Callable[[], Any]) -> None:
+    """Run `body` as a program of that stack and wait for everything that it started. Its errors are raised."""
     asyncio.set_event_loop(asyncio.new_event_loop())
-    pulumi.runtime.set_mocks(Recorder(program), project="scylla-pg-cdc", stack=stack, preview=False)
+    pulumi.runtime.set_mocks(mocks, project="scylla-pg-cdc", stack=stack, preview=False)
     pulumi.runtime.set_all_config(configuration(stack, **overrides))
+    pulumi.runtime.test(body)()
 
-    @pulumi.runtime.test
+
+def run_program(stack: str, **overrides: Any) -> Program:
+    """Run the whole program for a stack with mocks."""
+    program = Program()
+
     def body() -> Any:
         exported: dict[str, Any] = {}
         patched = pulumi.export
@@ -108,7 +112,7 @@ def run_program(stack: str, **overrides: Any) -> Program:
             pulumi.export = patched
         return pulumi.Output.all(**exported).apply(program.outputs.update)
 
-    body()
+    in_runtime(stack, overrides, Recorder(program), body)
     return program
 
 

@@ -1,0 +1,261 @@
+"""What the program registers for each stack, seen as the engine sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.infra.program import SECRETS, Program, is_secret, plain, run_program, strings
+
+STACKS = ["dev", "prod", "testbed"]
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def program(request: pytest.FixtureRequest) -> Program:
+    return run_program(request.param)
+
+
+@pytest.fixture(scope="module")
+def dev() -> Program:
+    return run_program("dev")
+
+
+@pytest.fixture(scope="module")
+def prod() -> Program:
+    return run_program("prod")
+
+
+def test_no_secret_reaches_the_engine_in_clear(program: Program) -> None:
+    for resource in program.resources:
+        shown = [text for text in strings(resource.inputs) for secret in SECRETS.values() if secret in text]
+        assert shown == [], f"{resource.type} {resource.name}"
+
+
+def test_every_resource_of_a_bridged_provider_has_an_explicit_provider(program: Program) -> None:
+    bridged = ("docker:", "kafka:", "vault:", "postgresql:")
+    for resource in program.resources:
+        if resource.type.startswith(bridged):
+            assert resource.provider, f"{resource.type} {resource.name} uses the default provider"
+
+
+def test_provider_addresses_are_plain_configuration(program: Program) -> None:
+    addresses = {
+        "vault": plain(program.one("pulumi:providers:vault", "vault").inputs["address"]),
+        "postgresql": program.one("pulumi:providers:postgresql", "postgresql").inputs["host"],
+        "kafka": program.one("pulumi:providers:kafka", "kafka").inputs["bootstrapServers"],
+    }
+
+    assert all(addresses.values())
+
+
+def test_every_container_is_limited_checked_and_published_on_loopback_only(dev: Program) -> None:
+    containers = dev.of_type("docker:index/container:Container")
+
+    assert len(containers) == 8
+    for container in containers:
+        inputs = container.inputs
+        assert inputs["memory"] > 0
+        assert inputs["restart"] == "unless-stopped"
+        assert inputs["wait"] is True
+        assert inputs["healthcheck"]["tests"][0] == "CMD-SHELL"
+        assert inputs["securityOpts"] == ["no-new-privileges"]
+        assert {port["ip"] for port in inputs.get("ports", [])} <= {"127.0.0.1"}
+        assert inputs["logOpts"] == {"max-size": "20m", "max-file": "3"}
+
+
+def test_no_container_has_a_password_in_its_environment(dev: Program) -> None:
+    for container in dev.of_type("docker:index/container:Container"):
+        assert not [env for env in container.inputs["envs"] if "PASSWORD=" in env or "TOKEN=" in env]
+
+
+def test_secret_files_are_secret_and_readable_by_their_owner_only(dev: Program) -> None:
+    files = {
+        plain(upload)["file"]: (plain(upload)["permissions"], is_secret(container.inputs["uploads"]))
+        for container in dev.of_type("docker:index/container:Container")
+        for upload in plain(container.inputs.get("uploads", []))
+    }
+
+    protected = {path for path, (permissions, _) in files.items() if permissions == "0400"}
+    assert protected == {"/run/postgres-admin-password", "/vault/approle/role-id", "/vault/approle/secret-id"}
+    assert all(files[path][1] for path in protected)
+
+
+def test_port_offset_moves_every_published_port() -> None:
+    moved = run_program("dev", portOffset=500)
+
+    published = {
+        port["external"]
+        for container in moved.of_type("docker:index/container:Container")
+        for port in container.inputs.get("ports", [])
+    }
+    assert published == {29592, 28581, 28583, 29542, 25932, 28700}
+    assert moved.outputs["endpoints"]["connect"] == "http://127.0.0.1:28583"
+
+
+def test_topics_exist_for_tables_dlq_heartbeat_and_connect(dev: Program) -> None:
+    topics = {topic.name: topic.inputs for topic in dev.of_type("kafka:index/topic:Topic")}
+
+    assert set(topics) == {
+        *("cdc.shop.users", "cdc.shop.orders", "dlq-postgres-sink", "__debezium-heartbeat.cdc"),
+        *("cdc-connect-configs", "cdc-connect-offsets", "cdc-connect-status"),
+    }
+    assert topics["cdc.shop.users"]["config"] == {
+        "cleanup.policy": "delete",
+        "retention.ms": "604800000",
+        "min.insync.replicas": "1",
+    }
+    assert topics["cdc-connect-configs"]["partitions"] == 1
+    assert topics["cdc-connect-offsets"]["config"]["cleanup.policy"] == "compact"
+
+
+def test_brokers_do_not_create_topics(dev: Program) -> None:
+    broker = dev.one("docker:index/container:Container", "kafka-1")
+
+    assert "KAFKA_AUTO_CREATE_TOPICS_ENABLE=false" in broker.inputs["envs"]
+
+
+def test_three_brokers_have_three_addresses_and_volumes() -> None:
+    program = run_program("dev", kafkaBrokers=3, kafkaReplicationFactor=3, kafkaMinInsyncReplicas=2)
+
+    assert program.outputs["endpoints"]["kafka"] == "127.0.0.1:29092,127.0.0.1:29093,127.0.0.1:29094"
+    volumes = program.names("docker:index/volume:Volume")
+    assert {"kafka-1-data", "kafka-2-data", "kafka-3-data"} <= volumes
+
+
+def test_several_workers_share_one_agent_and_publish_one_port() -> None:
+    program = run_program("dev", connectWorkers=2)
+
+    workers = [program.one("docker:index/container:Container", f"connect-{number}") for number in (1, 2)]
+    assert [len(worker.inputs.get("ports", [])) for worker in workers] == [1, 0]
+    assert all("CONNECT_SCHEDULED_REBALANCE_MAX_DELAY_MS=60000" in worker.inputs["envs"] for worker in workers)
+
+
+def test_the_worker_supports_exactly_once_sources(dev: Program) -> None:
+    worker = dev.one("docker:index/container:Container", "connect-1")
+
+    assert "CONNECT_EXACTLY_ONCE_SOURCE_SUPPORT=enabled" in worker.inputs["envs"]
+
+
+def test_connectors_hold_placeholders_instead_of_passwords(program: Program) -> None:
+    connectors = program.of_type("kafka-connect:Connector")
+
+    assert {connector.name for connector in connectors} == {"scylla-source", "postgres-sink"}
+    for connector in connectors:
+        config = connector.inputs["config"]
+        passwords = [value for key, value in config.items() if key.endswith("password")]
+        assert passwords
+        assert all(value.startswith("${file:/vault/secrets/") for value in passwords)
+
+
+def test_the_writer_joins_the_owner_only_where_the_sink_adds_columns(dev: Program, prod: Program) -> None:
+    assert dev.one("postgresql:index/role:Role", "cdc_writer").inputs["roles"] == ["warehouse_owner"]
+    assert not prod.one("postgresql:index/role:Role", "cdc_writer").inputs.get("roles")
+
+
+def test_writer_and_reconcile_get_exactly_the_privileges_they_need(dev: Program) -> None:
+    privileges = {
+        grant.name: grant.inputs["privileges"]
+        for grant in [*dev.of_type("/grant:Grant"), *dev.of_type("DefaultPrivileges")]
+    }
+
+    table = ["SELECT", "INSERT", "UPDATE", "DELETE"]
+    assert privileges == {
+        "cdc_writer-public-usage": ["USAGE"],
+        "cdc_writer-public-tables": table,
+        "reconcile-public-usage": ["USAGE"],
+        "reconcile-public-tables": table,
+    }
+
+
+def test_a_target_schema_of_its_own_is_created() -> None:
+    table = {"source": "shop.users", "target": "sales.users", "partitionKey": ["id"], "columns": {"id": "uuid"}}
+
+    program = run_program("dev", tables=[table])
+
+    assert program.names("postgresql:index/schema:Schema") == {"sales"}
+
+
+def test_the_reader_may_read_the_replicated_tables_and_nothing_else(dev: Program) -> None:
+    grants = dev.one("scylla:Role", "cdc_reader").inputs["grants"]
+
+    assert {grant["permission"] for grant in grants} == {"SELECT"}
+    assert {grant["resource"] for grant in grants} == {
+        *("TABLE shop.users", "TABLE shop.users_scylla_cdc_log"),
+        *("TABLE shop.orders", "TABLE shop.orders_scylla_cdc_log"),
+        "KEYSPACE system_distributed",
+    }
+
+
+def test_tables_without_columns_are_checked_but_not_created(prod: Program) -> None:
+    assert prod.of_type("scylla:Table") == []
+    assert len(prod.one("scylla:Preflight", "source-tables").inputs["tables"]) == 2
+
+
+def test_prod_runs_agent_and_workers_on_swarm_and_nothing_else(prod: Program) -> None:
+    assert prod.of_type("docker:index/container:Container") == []
+    assert prod.names("docker:index/service:Service") == {"vault-agent", "connect"}
+    worker = prod.one("docker:index/service:Service", "connect").inputs
+    assert worker["mode"]["replicated"]["replicas"] == 2
+    assert worker["taskSpec"]["placement"]["constraints"] == ["node.labels.cdc == true"]
+    assert worker["updateConfig"]["failureAction"] == "rollback"
+    assert prod.one("docker:index/network:Network", "network").inputs["driver"] == "overlay"
+
+
+def test_prod_keeps_three_replicas_of_every_topic(prod: Program) -> None:
+    topics = prod.of_type("kafka:index/topic:Topic")
+
+    assert {topic.inputs["replicationFactor"] for topic in topics} == {3}
+    assert {topic.inputs["config"]["min.insync.replicas"] for topic in topics} == {"2"}
+
+
+def test_an_external_vault_is_not_initialised(dev: Program, prod: Program) -> None:
+    assert dev.names("vault:Init") == {"vault"}
+    assert prod.names("vault:Init") == set()
+    assert prod.names("vault:AdminToken") == set()
+
+
+def test_existing_workers_are_used_as_they_are() -> None:
+    program = run_program("dev", connectMode="external", connectUrl="http://connect.test:8083")
+
+    names = program.names("docker:index/container:Container")
+    assert "connect-1" not in names
+    assert "vault-agent" not in names
+    assert program.one("gate:Gate", "connect").inputs["address"] == "http://connect.test:8083/connectors"
+
+
+def test_the_testbed_runs_its_own_images_and_dev_the_public_ones(dev: Program) -> None:
+    testbed = run_program("testbed")
+
+    assert dev.one("remoteImage:RemoteImage", "scylla").inputs["name"] == "scylladb/scylla:5.4.2"
+    assert testbed.one("remoteImage:RemoteImage", "scylla").inputs["name"].startswith("scylla-pg-cdc-testbed/scylla:")
+
+
+def test_an_image_can_be_replaced_by_configuration() -> None:
+    program = run_program(
+        "dev", imageOverrides={"kafka": "mirror.test/kafka:1", "kafka-connect": "mirror.test/connect:2"}
+    )
+
+    assert program.one("remoteImage:RemoteImage", "kafka").inputs["name"] == "mirror.test/kafka:1"
+    assert program.one("remoteImage:RemoteImage", "kafka-connect").inputs.get("build") is None
+
+
+def test_the_confluent_sink_is_a_choice() -> None:
+    program = run_program("dev", sinkConnector="confluent")
+
+    sink = program.one("kafka-connect:Connector", "postgres-sink").inputs
+    assert sink["connector_class"] == "io.confluent.connect.jdbc.JdbcSinkConnector"
+
+
+def test_outputs_name_every_endpoint_and_the_next_commands(program: Program) -> None:
+    assert set(program.outputs["endpoints"]) == {
+        *("kafka", "schema_registry", "connect", "scylla", "postgres", "vault"),
+    }
+    assert all(program.outputs["endpoints"].values())
+    assert program.outputs["connectors"] == {"source": "scylla-source", "sink": "postgres-sink"}
+    assert program.outputs["tables"][0]["keys"] == ["id"]
+    assert "status" in program.outputs["commands"]
+
+
+def test_containers_output_names_every_service(dev: Program) -> None:
+    assert set(dev.outputs["containers"]) == {
+        *("zookeeper", "kafka-1", "schema-registry", "scylla", "postgres", "vault", "vault-agent", "connect-1"),
+    }
