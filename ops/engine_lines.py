@@ -35,7 +35,7 @@ class EngineLines:
             self._section = section
         if self._section == "Diagnostics:" and not section:
             self.diagnostics.append(line)
-        elif self._section in ("Resources:", "Duration:") and line.strip() not in ("", "Resources:"):
+        elif section == "Duration:" or (self._section == "Resources:" and not section and line.strip()):
             self.summary.append(line.strip())
         if self._section:
             return ""

@@ -46,16 +46,18 @@ def _preview_from_nothing(
     made = throwaway.run("-C", str(folder), "stack", "init", cli.stack, "--no-select")
     made.require("Making a throw-away stack for the preview")
     config_file = folder / path.name
-    config_file.write_text(yaml.safe_dump(dummy_config(load(path), load(config_file))))
+    config_file.write_text(yaml.safe_dump(without_secrets(load(path), load(config_file))))
+    dummies = [word for key in SECRET_KEYS for word in ("--secret", f"{PROJECT_NAME}:{key}=preview-only")]
+    encrypted = throwaway.run("config", "set-all", *dummies, "--stack", cli.stack, "--config-file", str(config_file))
+    encrypted.require("Writing dummy secrets for the preview")
     return throwaway.stream_on_stack(on_line, "preview", "--config-file", str(config_file), *args).exit_code
 
 
-def dummy_config(tracked: dict[str, Any], initial: dict[str, Any]) -> dict[str, Any]:
-    """Return the tracked configuration with dummy secrets, on top of the new stack's salt."""
+def without_secrets(tracked: dict[str, Any], initial: dict[str, Any]) -> dict[str, Any]:
+    """Return the tracked configuration without its encrypted values, on top of the new stack's salt."""
     config = {
-        key: "preview-only" if isinstance(value, dict) and "secure" in value else value
+        key: value
         for key, value in (tracked.get("config") or {}).items()
+        if not (isinstance(value, dict) and "secure" in value)
     }
-    for key in SECRET_KEYS:
-        config.setdefault(f"{PROJECT_NAME}:{key}", "preview-only")
     return {**initial, "config": config}

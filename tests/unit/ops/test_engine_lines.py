@@ -26,6 +26,8 @@ Resources:
     + 2 created
 
 Duration: 1m2s
+
+The resources in the stack have been deleted, but the history remains.
 """
 
 
