@@ -12,7 +12,6 @@ from infra.settings import Settings
 
 POSTGRES_VERSION = "15.0.0"
 """Major version of the server; a fixed one keeps diffs offline."""
-VAULT_VERSION = "1.15.4"
 KAFKA_VERSION = "3.6.0"
 CONNECT_TIMEOUT_SECONDS = 15
 KAFKA_TIMEOUT_SECONDS = 60
@@ -60,6 +59,4 @@ def vault_provider(settings: Settings, address: str) -> vault.Provider:
         # The SDK does not mark it as secret by itself.
         token=pulumi.Output.secret(settings.vault.token),
         skip_child_token=True,
-        skip_get_vault_version=True,
-        vault_version_override=VAULT_VERSION,
     )

@@ -46,6 +46,8 @@ class Warehouse(pulumi.ComponentResource):
         self._args = args
         inside = args.server.options(self)
         owner = postgresql.Role(OWNER, name=OWNER, login=False, opts=inside)
+        writer = self._login(WRITER, args.writer_password, [owner] if args.writer_adds_columns else [])
+        reconcile = self._login(RECONCILE, args.reconcile_password, [])
         self._database = postgresql.Database(
             args.database,
             name=args.database,
@@ -56,25 +58,13 @@ class Warehouse(pulumi.ComponentResource):
             template="template0",
             opts=inside,
         )
-        schemas = {
-            schema: postgresql.Schema(
-                schema,
-                name=schema,
-                database=self._database.name,
-                owner=owner.name,
-                opts=args.server.options(self, [self._database]),
-            )
-            for schema in args.schemas
-            if schema != DEFAULT_SCHEMA
-        }
-        writer = self._login(WRITER, args.writer_password, [owner] if args.writer_adds_columns else [])
-        reconcile = self._login(RECONCILE, args.reconcile_password, [])
-        self.ready = [self._database, *schemas.values()]
-        previous: pulumi.Resource = self._database
+        self.ready = [self._database]
         for schema in args.schemas:
-            after = [schemas[schema]] if schema in schemas else []
+            # Everybody may use schema public; others are ours to make.
+            if schema != DEFAULT_SCHEMA:
+                self.ready.append(self._schema(schema, owner, [writer, reconcile]))
             for label, role in ((WRITER, writer), (RECONCILE, reconcile)):
-                previous = self._grants(f"{label}-{schema}", schema, role, owner, [previous, *after])
+                self.ready.append(self._table_privileges(f"{label}-{schema}", schema, role, owner))
         self.register_outputs({"database": self._database.name})
 
     def _login(
@@ -89,25 +79,24 @@ class Warehouse(pulumi.ComponentResource):
             opts=self._args.server.options(self),
         )
 
-    def _grants(
-        self,
-        label: str,
-        schema: str,
-        role: postgresql.Role,
-        owner: postgresql.Role,
-        after: Sequence[pulumi.Resource],
-    ) -> pulumi.Resource:
-        """Grants of one role in one schema, one after the other: PostgreSQL refuses concurrent ones on one object."""
-        connect = postgresql.Grant(
-            f"{label}-usage",
+    def _schema(self, name: str, owner: postgresql.Role, users: Sequence[postgresql.Role]) -> postgresql.Schema:
+        return postgresql.Schema(
+            name,
+            name=name,
             database=self._database.name,
-            schema=schema,
-            role=role.name,
-            object_type="schema",
-            privileges=["USAGE"],
-            opts=self._args.server.options(self, after),
+            owner=owner.name,
+            policies=[postgresql.SchemaPolicyArgs(role=user.name, usage=True) for user in users],
+            opts=self._args.server.options(self, [self._database]),
         )
-        tables = postgresql.DefaultPrivileges(
+
+    def _table_privileges(
+        self, label: str, schema: str, role: postgresql.Role, owner: postgresql.Role
+    ) -> postgresql.DefaultPrivileges:
+        """Privileges on every table that the owner makes, now and later.
+
+        One after the other: PostgreSQL refuses concurrent changes of one role's default privileges.
+        """
+        return postgresql.DefaultPrivileges(
             f"{label}-tables",
             database=self._database.name,
             schema=schema,
@@ -115,7 +104,5 @@ class Warehouse(pulumi.ComponentResource):
             role=role.name,
             object_type="table",
             privileges=TABLE_PRIVILEGES,
-            opts=self._args.server.options(self, [connect]),
+            opts=self._args.server.options(self, self.ready[-1:]),
         )
-        self.ready += [connect, tables]
-        return tables

@@ -153,17 +153,16 @@ def test_the_writer_joins_the_owner_only_where_the_sink_adds_columns(dev: Progra
 
 def test_writer_and_reconcile_get_exactly_the_privileges_they_need(dev: Program) -> None:
     privileges = {
-        grant.name: grant.inputs["privileges"]
-        for grant in [*dev.of_type("/grant:Grant"), *dev.of_type("DefaultPrivileges")]
+        grant.name: (grant.inputs["role"], grant.inputs["owner"], grant.inputs["privileges"])
+        for grant in dev.of_type("DefaultPrivileges")
     }
 
     table = ["SELECT", "INSERT", "UPDATE", "DELETE"]
     assert privileges == {
-        "cdc_writer-public-usage": ["USAGE"],
-        "cdc_writer-public-tables": table,
-        "reconcile-public-usage": ["USAGE"],
-        "reconcile-public-tables": table,
+        "cdc_writer-public-tables": ("cdc_writer", "warehouse_owner", table),
+        "reconcile-public-tables": ("reconcile", "warehouse_owner", table),
     }
+    assert not dev.of_type("/grant:Grant")
 
 
 def test_a_target_schema_of_its_own_is_created() -> None:
@@ -171,7 +170,9 @@ def test_a_target_schema_of_its_own_is_created() -> None:
 
     program = run_program("dev", tables=[table])
 
-    assert program.names("postgresql:index/schema:Schema") == {"sales"}
+    schema = program.one("postgresql:index/schema:Schema", "sales").inputs
+    assert schema["owner"] == "warehouse_owner"
+    assert schema["policies"] == [{"role": "cdc_writer", "usage": True}, {"role": "reconcile", "usage": True}]
 
 
 def test_the_reader_may_read_the_replicated_tables_and_nothing_else(dev: Program) -> None:
