@@ -20,11 +20,11 @@ from pulumi.dynamic import (
     ResourceProvider,
     UpdateResult,
 )
-from pulumi.runtime.rpc import UNKNOWN
 
 from components.clock import Clock, SystemClock
 from components.probes import KINDS, NotReady, probe, split_address
 from components.provider_errors import ProviderError, redact, short_errors
+from components.unknowns import is_unknown
 
 GateKind = Literal["tcp", "http", "postgres", "cql", "kafka"]
 
@@ -144,13 +144,13 @@ def _state(props: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kind_problem(kind: Any) -> str | None:
-    if kind == UNKNOWN or kind in KINDS:
+    if is_unknown(kind) or kind in KINDS:
         return None
     return f"{kind!r} is no kind of gate; write one of {', '.join(KINDS)}"
 
 
 def _address_problem(kind: Any, address: Any) -> str | None:
-    if UNKNOWN in (kind, address):
+    if is_unknown(kind) or is_unknown(address):
         return None
     if kind == "http":
         parts = urlsplit(str(address))
@@ -164,7 +164,7 @@ def _address_problem(kind: Any, address: Any) -> str | None:
 
 
 def _timeout_problem(timeout_seconds: Any) -> str | None:
-    if timeout_seconds == UNKNOWN:
+    if is_unknown(timeout_seconds):
         return None
     try:
         valid = float(timeout_seconds) > 0

@@ -106,6 +106,7 @@ class FakeConnect:
             def _answer(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(length)) if length else None
+                fake.headers.append({name.lower(): value for name, value in self.headers.items()})
                 path, _, query = self.path.partition("?")
                 status, content = fake.handle(self.command, path, query, body)
                 data = b"" if content is None else json.dumps(content).encode()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from components.kafka_connect.property_names import CLASSES, EQUIVALENTS, RESERVED, SCYLLA_SOURCE, ConnectorClass
+from components.unknowns import is_unknown
 
 _SECRET_NAME: Final = re.compile(
     r"(password|passwd|secret|token|credentials?|api[._-]?key|access[._-]?key|private[._-]?key"
@@ -24,13 +25,13 @@ Problem = tuple[str, str]
 """Property and what is wrong with it."""
 
 
-def config_problems(connector_class: str, config: Mapping[str, object], unknown: object) -> list[Problem]:
-    """Every problem of a configuration that can be seen without Connect.
+def config_problems(connector_class: str, config: Mapping[str, object]) -> list[Problem]:
+    """Every problem of a configuration that can be seen without Connect. No message contains a value.
 
-    `unknown` stands for values that a preview does not know; they are not judged. No message contains a value.
+    Values that a preview does not know are not judged.
     """
     known_class = CLASSES.get(connector_class)
-    known = {key: _text(value) for key, value in config.items() if value != unknown}
+    known = {key: _text(value) for key, value in config.items() if not is_unknown(value)}
     problems = [(key, _name_problem(key, known_class)) for key in config]
     found: list[Problem] = [(key, problem) for key, problem in problems if problem]
     found += [(key, problem) for key, value in known.items() if (problem := _secret_problem(key, value))]

@@ -20,7 +20,6 @@ from pulumi.dynamic import (
     ResourceProvider,
     UpdateResult,
 )
-from pulumi.runtime.rpc import UNKNOWN
 
 from components.clock import Clock, SystemClock
 from components.kafka_connect.checks import config_problems
@@ -30,6 +29,7 @@ from components.kafka_connect.errors import ConnectorNotFound, ConnectRejected
 from components.kafka_connect.property_names import CLASSES, RESERVED
 from components.kafka_connect.status import ConnectorStatus
 from components.provider_errors import ProviderError, redact, short_errors
+from components.unknowns import is_unknown
 
 _INPUTS: Final = ("name", "connect_url", "connector_class", "tasks_max", "config", "timeout_seconds")
 _REPLACING: Final = ("name", "connector_class")
@@ -124,10 +124,10 @@ class ConnectorProvider(ResourceProvider):
         inputs = {name: news[name] for name in _INPUTS if name in news}
         config = news.get("config")
         if isinstance(config, Mapping):
-            problems = config_problems(str(news.get("connector_class")), config, UNKNOWN)
+            problems = config_problems(str(news.get("connector_class")), config)
             failures += [CheckFailure(f'config["{key}"]', f"{key} {reason}") for key, reason in problems]
             inputs["config"] = {key: _property_text(value) for key, value in config.items()}
-        elif config != UNKNOWN:
+        elif not is_unknown(config):
             failures.append(CheckFailure("config", "is not a map from property to value"))
         return CheckResult(inputs, failures)
 
@@ -248,8 +248,10 @@ def _properties(props: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _property_text(value: Any) -> str:
-    """Connect keeps strings only. (A value that a preview does not know is a string as well and stays as it is.)"""
+def _property_text(value: Any) -> Any:
+    """Connect keeps text only; a value that a preview does not know stays as it is."""
+    if is_unknown(value):
+        return value
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -271,16 +273,16 @@ def _comparable(props: Mapping[str, Any], name: str) -> Any:
 def _argument_problems(news: Mapping[str, Any]) -> list[tuple[str, str]]:
     problems = []
     name, url, connector_class = news.get("name"), news.get("connect_url"), news.get("connector_class")
-    if name != UNKNOWN and not _NAME.fullmatch(str(name or "")):
+    if not is_unknown(name) and not _NAME.fullmatch(str(name or "")):
         problems.append(("name", f"{name!r} is no connector name; write letters, digits, '.', '_' and '-'"))
-    if url != UNKNOWN and not _is_url(str(url or "")):
+    if not is_unknown(url) and not _is_url(str(url or "")):
         what = redact(repr(url))
         problems.append(("connect_url", f"{what} is no URL; write for example http://127.0.0.1:28083, no credentials"))
-    if connector_class != UNKNOWN and not connector_class:
+    if not is_unknown(connector_class) and not connector_class:
         problems.append(("connector_class", "is empty; write the full name of the connector's Java class"))
     for count in ("tasks_max", "timeout_seconds"):
         value = news.get(count, 1)
-        if value != UNKNOWN and not (isinstance(value, int | float) and value >= 1):
+        if not is_unknown(value) and not (isinstance(value, int | float) and value >= 1):
             problems.append((count, f"{value!r} is not a number of 1 or more"))
     return problems
 

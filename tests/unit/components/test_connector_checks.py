@@ -2,6 +2,7 @@ import re
 from typing import Any
 
 import pytest
+from pulumi.output import Unknown
 from pulumi.runtime.rpc import UNKNOWN
 
 from components.kafka_connect.checks import config_problems
@@ -17,7 +18,7 @@ REFERENCE = "${file:/vault/secrets/postgres.properties:password}"
 
 def problems(connector_class: str, config: dict[str, Any]) -> dict[str, str]:
     base = SOURCE if connector_class == SCYLLA_SOURCE else {}
-    return dict(config_problems(connector_class, base | config, UNKNOWN))
+    return dict(config_problems(connector_class, base | config))
 
 
 @pytest.mark.parametrize(
@@ -156,5 +157,5 @@ def test_the_same_settings_done_right_are_accepted() -> None:
 
 
 def test_what_a_preview_does_not_know_is_not_judged_but_names_are() -> None:
-    config = {"cdc.output.format": UNKNOWN, "cdc.include.after": UNKNOWN, "pk.mode": UNKNOWN}
-    assert set(dict(config_problems(SCYLLA_SOURCE, config, UNKNOWN))) == {"pk.mode"}
+    config = {"cdc.output.format": UNKNOWN, "cdc.include.after": Unknown(), "pk.mode": Unknown()}
+    assert set(dict(config_problems(SCYLLA_SOURCE, config))) == {"pk.mode"}

@@ -56,7 +56,7 @@ ALL = pytest.mark.parametrize("config", [source(), debezium(), confluent()], ids
 
 @ALL
 def test_a_typed_config_passes_the_checks_of_the_connector_resource(config: ConnectorConfig) -> None:
-    assert config_problems(config.connector_class, config.to_config(), unknown=object()) == []
+    assert config_problems(config.connector_class, config.to_config()) == []
 
 
 @ALL

@@ -3,11 +3,13 @@ import struct
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import pulumi
 import pytest
 from doubles import FakeClock, FakeConnect, free_address, tcp_server
+from pulumi.output import Unknown
 from pulumi.runtime.rpc import UNKNOWN
 
-from components.gate import GateProvider
+from components.gate import Gate, GateArgs, GateProvider
 from components.probes import NotReady, honours_proxies, probe, split_address
 from components.provider_errors import ProviderError
 
@@ -135,7 +137,46 @@ def test_a_timeout_that_is_no_time_is_refused(timeout_seconds: Any) -> None:
 
 
 def test_values_that_a_preview_does_not_know_are_not_judged() -> None:
-    assert failures(kind=UNKNOWN, address=UNKNOWN, timeout_seconds=UNKNOWN) == {}
+    for unknown in (UNKNOWN, Unknown()):
+        assert failures(kind=unknown, address=unknown, timeout_seconds=unknown) == {}
+
+
+class Recorder(pulumi.runtime.Mocks):
+    def __init__(self) -> None:
+        self.inputs: dict[str, Any] = {}
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        self.inputs = dict(args.inputs) | {"type": args.typ}
+        return args.name, dict(args.inputs)
+
+    def call(self, _args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+        return {}
+
+
+def test_the_resource_is_registered_with_its_arguments() -> None:
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, project="scylla-pg-cdc", stack="test")
+
+    @pulumi.runtime.test
+    def program() -> None:
+        Gate("pg", GateArgs(service="postgres", kind="postgres", address="127.0.0.1:25432", triggers=["id"]))
+
+    program()
+    assert recorder.inputs.pop("__provider")
+    assert recorder.inputs == {
+        "type": "pulumi-python:dynamic/gate:Gate",
+        "service": "postgres",
+        "kind": "postgres",
+        "address": "127.0.0.1:25432",
+        "timeout_seconds": 120,
+        "expected_statuses": [200],
+        "triggers": ["id"],
+    }
+
+
+def test_the_endpoint_itself_is_asked() -> None:
+    with tcp_server(lambda _connection: None) as address:
+        GateProvider().create(PROPS | {"kind": "tcp", "address": address})
 
 
 # What an endpoint answers on the wire.
