@@ -4,7 +4,7 @@ import pytest
 
 from components.provider_errors import ProviderError, redact, short_errors, shorten_trace
 
-BATCH_TRACE = """org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception.
+BATCH_TRACE = """org.x.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception.
 \tat org.apache.kafka.connect.runtime.WorkerSinkTask.deliverMessages(WorkerSinkTask.java:632)
 \t... 10 more
 Caused by: org.apache.kafka.connect.errors.ConnectException: Failed to process a sink record
