@@ -36,7 +36,7 @@ def ensure_passphrase(state_dir: Path) -> Path:
 
 def pulumi_environment(tools: Tools, state_dir: Path, venv_bin: Path, base: Mapping[str, str]) -> dict[str, str]:
     """Return the variables to set for the CLI; what the caller's environment already names is left alone."""
-    path = [str(venv_bin), str(Path(tools.binary).parent), base.get("PATH", os.defpath)]
+    path = [str(venv_bin), str(Path(tools.binary).parent), *base.get("PATH", os.defpath).split(":")]
     env = {"PATH": ":".join(dict.fromkeys(path)), "PULUMI_SKIP_UPDATE_CHECK": "true"}
     if not base.get("PULUMI_BACKEND_URL"):
         env["PULUMI_BACKEND_URL"] = f"file://{state_dir}"
