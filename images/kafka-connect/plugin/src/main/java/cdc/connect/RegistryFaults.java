@@ -56,9 +56,7 @@ final class RegistryFaults {
 
     /** RestClientException is Confluent's; ProblemDetails is Apicurio's and extends the ApiException of its HTTP layer. */
     private static boolean isClientException(Class<?> type) {
-        return switch (type.getSimpleName()) {
-            case "RestClientException", "ProblemDetails", "ApiException" -> true;
-            default -> false;
-        };
+        String name = type.getSimpleName();
+        return name.equals("RestClientException") || name.equals("ApiException") || name.endsWith("ProblemDetails");
     }
 }

@@ -1,5 +1,6 @@
 package cdc.connect;
 
+import io.debezium.connector.jdbc.JdbcSinkConnector;
 import io.debezium.connector.jdbc.JdbcSinkConnectorConfig;
 import io.debezium.connector.jdbc.JdbcSinkConnectorTask;
 import java.sql.Connection;
@@ -35,24 +36,33 @@ public final class ResilientJdbcSinkTask extends SinkTask {
     private static final String LOGIN_TIMEOUT_SECONDS = "5";
 
     private Map<String, String> properties;
-    /** Null until the first batch and after a failure: the task starts while the database is down. */
+    /** Null while the database is down: the task starts and lives without it. */
     private JdbcSinkConnectorTask sink;
     private int failedAttempts;
 
     @Override
     public String version() {
-        return new JdbcSinkConnectorTask().version();
+        return new JdbcSinkConnector().version();
     }
 
     @Override
     public void start(Map<String, String> properties) {
-        JdbcSinkConnectorConfig config = new JdbcSinkConnectorConfig(properties);
-        config.validate();
+        new JdbcSinkConnectorConfig(properties).validate();
         if (!properties.get(JdbcSinkConnectorConfig.CONNECTION_URL).startsWith("jdbc:postgresql:")) {
             throw new ConnectException("Property '" + JdbcSinkConnectorConfig.CONNECTION_URL
                     + "' must begin with jdbc:postgresql: (this sink knows the errors of PostgreSQL only)");
         }
         this.properties = properties;
+        try {
+            open();
+        }
+        catch (SQLException | RuntimeException e) {
+            close();
+            if (!DatabaseFaults.isTransient(e)) {
+                throw new ConnectException("Cannot open " + database() + ": " + DatabaseFaults.describe(e));
+            }
+            LOGGER.warn("The task starts before {} answers: {}", database(), DatabaseFaults.describe(e));
+        }
     }
 
     @Override
@@ -70,7 +80,8 @@ public final class ResilientJdbcSinkTask extends SinkTask {
         }
         close();
         if (!DatabaseFaults.isTransient(failure)) {
-            throw new ConnectException("Cannot write " + extent(records) + ": " + DatabaseFaults.describe(failure));
+            throw new ConnectException("Cannot write " + extent(records) + " to " + database() + ": "
+                    + DatabaseFaults.describe(failure));
         }
         long backoffMs = backoffMs(failedAttempts++);
         if (DatabaseFaults.isLoginRefused(failure)) {
@@ -78,8 +89,8 @@ public final class ResilientJdbcSinkTask extends SinkTask {
                     + " connector so that it reads the new one", properties.get(JdbcSinkConnectorConfig.CONNECTION_USER));
         }
         context.timeout(backoffMs);
-        throw new RetriableException("Attempt " + failedAttempts + " to write " + extent(records) + " failed, next in "
-                + backoffMs + " ms: " + DatabaseFaults.describe(failure));
+        throw new RetriableException("Attempt " + failedAttempts + " to write " + extent(records) + " to " + database()
+                + " failed, next within " + backoffMs + " ms: " + DatabaseFaults.describe(failure));
     }
 
     @Override
@@ -96,9 +107,7 @@ public final class ResilientJdbcSinkTask extends SinkTask {
     private Throwable write(Collection<SinkRecord> records) {
         try {
             if (sink == null) {
-                probe();
-                sink = new JdbcSinkConnectorTask();
-                sink.start(properties);
+                open();
             }
             sink.put(records);
             // Debezium's task keeps a failure to itself until the next put; waiting for that would acknowledge this batch.
@@ -107,6 +116,12 @@ public final class ResilientJdbcSinkTask extends SinkTask {
         catch (SQLException | RuntimeException e) {
             return e;
         }
+    }
+
+    private void open() throws SQLException {
+        probe();
+        sink = new JdbcSinkConnectorTask();
+        sink.start(properties);
     }
 
     /**
@@ -130,9 +145,14 @@ public final class ResilientJdbcSinkTask extends SinkTask {
         }
     }
 
+    /** The URL without its parameters, which may hold a password. */
+    private String database() {
+        return properties.get(JdbcSinkConnectorConfig.CONNECTION_URL).split("\\?", 2)[0];
+    }
+
     private static String extent(Collection<SinkRecord> records) {
         SinkRecord first = records.iterator().next();
-        return records.size() + " records from " + first.topic() + "-" + first.kafkaPartition() + " offset "
-                + first.kafkaOffset() + " on";
+        return "a batch of " + records.size() + " (first: " + first.topic() + " partition " + first.kafkaPartition()
+                + " offset " + first.kafkaOffset() + ")";
     }
 }

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -21,9 +20,9 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.postgresql.Driver;
 
 /**
@@ -31,7 +30,10 @@ import org.postgresql.Driver;
  * CDC_TEST_JDBC_URL (environment or system property) names it: jdbc:postgresql://host:port/database?user=...&password=...
  * with a superuser.
  */
+@EnabledIf(value = "hasDatabase", disabledReason = ResilientJdbcSinkDatabaseTest.HOW_TO_ENABLE)
 class ResilientJdbcSinkDatabaseTest {
+
+    static final String HOW_TO_ENABLE = "set CDC_TEST_JDBC_URL to the JDBC URL of a PostgreSQL 15 superuser";
 
     private static final String URL = System.getProperty("CDC_TEST_JDBC_URL", System.getenv("CDC_TEST_JDBC_URL"));
     private static final String SCHEMA = "cdc_plugin_test";
@@ -42,9 +44,10 @@ class ResilientJdbcSinkDatabaseTest {
     private final ResilientJdbcSinkTask task = new ResilientJdbcSinkTask();
     private Connection admin;
 
-    @BeforeAll
-    static void needsADatabase() {
-        assumeTrue(URL != null && !URL.isBlank(), "skipped: set CDC_TEST_JDBC_URL to a PostgreSQL 15 superuser's JDBC URL");
+    static boolean hasDatabase() {
+        boolean given = URL != null && !URL.isBlank();
+        System.out.println(given ? "Testing against the database of CDC_TEST_JDBC_URL" : "Skipping: " + HOW_TO_ENABLE);
+        return given;
     }
 
     @BeforeEach
@@ -136,7 +139,8 @@ class ResilientJdbcSinkDatabaseTest {
 
     @Test
     void aLockThatTakesTooLongIsRetried() throws SQLException {
-        sql("ALTER ROLE " + WRITER + " SET lock_timeout = '200ms'", "BEGIN", "LOCK TABLE " + SCHEMA + ".users IN SHARE MODE");
+        restartTaskWith("lock_timeout = '200ms'");
+        sql("BEGIN", "LOCK TABLE " + SCHEMA + ".users IN SHARE MODE");
         assertTrue(retriable(Envelopes.upsert(0, "a", 1)).contains("55P03"));
         sql("COMMIT");
         put(Envelopes.upsert(0, "a", 1));
@@ -145,7 +149,7 @@ class ResilientJdbcSinkDatabaseTest {
 
     @Test
     void aServerThatBecameReadOnlyIsRetried() throws SQLException {
-        sql("ALTER ROLE " + WRITER + " SET default_transaction_read_only = on");
+        restartTaskWith("default_transaction_read_only = on");
         assertTrue(retriable(Envelopes.upsert(0, "a", 1)).contains("25006"));
     }
 
@@ -170,6 +174,19 @@ class ResilientJdbcSinkDatabaseTest {
     }
 
     @Test
+    void aMissingDatabaseFailsTheStartByNameAndShowsNoPassword() {
+        ConnectException failure = assertThrows(ConnectException.class,
+                () -> new ResilientJdbcSinkTask().start(SinkProperties.of(url("no_such_database"), WRITER, "first")));
+        assertTrue(failure.getMessage().contains("no_such_database: SQLSTATE 3D000"), failure.getMessage());
+        assertFalse(failure.getMessage().contains("first"), failure.getMessage());
+    }
+
+    @Test
+    void theFirstSessionIsOpenWhenTheTaskHasStarted() throws SQLException {
+        assertTrue(sessions() > 0);
+    }
+
+    @Test
     void stoppingClosesEverySession() throws SQLException {
         put(Envelopes.upsert(0, "a", 1));
         assertTrue(sessions() > 0);
@@ -178,10 +195,19 @@ class ResilientJdbcSinkDatabaseTest {
     }
 
     private void startTask(String password) {
+        task.start(SinkProperties.of(url(Driver.parseURL(URL, null).getProperty("PGDBNAME")), WRITER, password));
+    }
+
+    private void restartTaskWith(String setting) throws SQLException {
+        sql("ALTER ROLE " + WRITER + " SET " + setting);
+        task.stop();
+        startTask("first");
+    }
+
+    private static String url(String database) {
         Properties parsed = Driver.parseURL(URL, null);
-        String url = "jdbc:postgresql://" + parsed.getProperty("PGHOST") + ":" + parsed.getProperty("PGPORT") + "/"
-                + parsed.getProperty("PGDBNAME") + "?stringtype=unspecified&reWriteBatchedInserts=true&logServerErrorDetail=false";
-        task.start(SinkProperties.of(url, WRITER, password));
+        return "jdbc:postgresql://" + parsed.getProperty("PGHOST") + ":" + parsed.getProperty("PGPORT") + "/" + database
+                + "?stringtype=unspecified&reWriteBatchedInserts=true&logServerErrorDetail=false";
     }
 
     private void put(SinkRecord... records) {

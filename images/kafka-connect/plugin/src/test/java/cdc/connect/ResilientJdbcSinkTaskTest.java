@@ -42,7 +42,7 @@ class ResilientJdbcSinkTaskTest {
         for (int attempt = 1; attempt <= 7; attempt++) {
             RetriableException thrown = assertThrows(RetriableException.class, () -> task.put(List.of(Envelopes.upsert(5, "a", 1))));
             assertTrue(thrown.getMessage().contains("SQLSTATE 08001"), thrown.getMessage());
-            assertTrue(thrown.getMessage().contains("1 records from cdc.shop.users-0 offset 5"), thrown.getMessage());
+            assertTrue(thrown.getMessage().contains("first: cdc.shop.users partition 0 offset 5"), thrown.getMessage());
             assertNull(thrown.getCause());
         }
         assertEquals(List.of(500L, 1_000L, 2_000L, 4_000L, 8_000L, 10_000L, 10_000L), context.timeoutsMs);
