@@ -157,9 +157,7 @@ class PipelineTopics(pulumi.ComponentResource):
 
     topics: list[kafka.Topic]
 
-    def __init__(
-        self, name: str, args: PipelineTopicsArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: PipelineTopicsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("scylla-pg-cdc:kafka:PipelineTopics", name, {}, opts)
         self._args = args
         internal = connect_topics(args.connect_group)

@@ -30,9 +30,7 @@ class SchemaRegistry(pulumi.ComponentResource):
     """URL as seen from the host."""
     service: Service
 
-    def __init__(
-        self, name: str, args: SchemaRegistryArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: SchemaRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("scylla-pg-cdc:kafka:SchemaRegistry", name, {}, opts)
         self.service = Service(
             "schema-registry",

@@ -19,7 +19,7 @@ class Host:
     prefix: str
     """First part of the name of every container and volume."""
     network: pulumi.Input[str]
-    """Network that all containers join; their aliases are its DNS names."""
+    """Name of the network that all containers join (on Swarm its id); their aliases are its DNS names."""
     bind_address: str = "127.0.0.1"
     """Host address on which ports are published."""
     port_offset: int = 0

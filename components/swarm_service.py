@@ -39,9 +39,7 @@ class SwarmService(pulumi.ComponentResource):
         mode = (
             docker.ServiceModeArgs(global_=True)
             if placement.replicas is None
-            else docker.ServiceModeArgs(
-                replicated=docker.ServiceModeReplicatedArgs(replicas=placement.replicas)
-            )
+            else docker.ServiceModeArgs(replicated=docker.ServiceModeReplicatedArgs(replicas=placement.replicas))
         )
         self.service = docker.Service(
             name,
@@ -50,7 +48,7 @@ class SwarmService(pulumi.ComponentResource):
             task_spec=docker.ServiceTaskSpecArgs(
                 container_spec=self._container(args),
                 networks_advanceds=[
-                    docker.ServiceTaskSpecNetworksAdvancedArgs(name=args.host.network, aliases=[args.alias])
+                    docker.ServiceTaskSpecNetworksAdvancedArgs(id=args.host.network, aliases=[args.alias])
                 ],
                 placement=docker.ServiceTaskSpecPlacementArgs(constraints=[placement.constraint]),
                 resources=docker.ServiceTaskSpecResourcesArgs(
@@ -65,12 +63,11 @@ class SwarmService(pulumi.ComponentResource):
                     for port in args.ports
                 ]
             ),
-            update_config=docker.ServiceUpdateConfigArgs(
-                parallelism=1, order="stop-first", failure_action="rollback"
-            ),
-            converge_config=docker.ServiceConvergeConfigArgs(
-                delay="5s", timeout=f"{args.health.deadline_seconds}s"
-            ),
+            update_config=docker.ServiceUpdateConfigArgs(parallelism=1, order="stop-first", failure_action="rollback"),
+            # Swarm counts tasks to tell whether it is done, which says nothing for one task on each node.
+            converge_config=None
+            if placement.replicas is None
+            else docker.ServiceConvergeConfigArgs(delay="5s", timeout=f"{args.health.deadline_seconds}s"),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({"name": self.name})

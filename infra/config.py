@@ -78,14 +78,14 @@ class _Reader:
         return value
 
     def items(self, key: str, example: str) -> list[Any]:
-        value = self._typed(key, self._config.get_object, example, [])
+        value: Any = self._typed(key, self._config.get_object, example, [])
         if not isinstance(value, list):
             self.problem(key, "must be a list", example)
             return []
         return value
 
     def mapping(self, key: str) -> dict[str, str]:
-        value = self._typed(key, self._config.get_object, "{}", {})
+        value: Any = self._typed(key, self._config.get_object, "{}", {})
         if not isinstance(value, dict):
             self.problem(key, "must be a mapping", "{}")
             return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pulumi
 import pulumi_docker as docker
 import pulumi_kafka as kafka
 import pulumi_postgresql as postgresql
@@ -19,7 +18,7 @@ KAFKA_TIMEOUT_SECONDS = 60
 
 def docker_provider(settings: Settings) -> docker.Provider:
     """The engine that runs the containers."""
-    return docker.Provider("docker", host=settings.docker.host)
+    return docker.Provider("docker", host=settings.docker.host or None)
 
 
 def kafka_provider(settings: Settings, bootstrap_servers: list[str]) -> kafka.Provider:
@@ -56,7 +55,7 @@ def vault_provider(settings: Settings, address: str) -> vault.Provider:
     return vault.Provider(
         "vault",
         address=address,
-        # The SDK does not mark it as secret by itself.
-        token=pulumi.Output.secret(settings.vault.token),
+        # The SDK does not mark a token as secret by itself; this one comes marked from the configuration.
+        token=settings.vault.token,
         skip_child_token=True,
     )

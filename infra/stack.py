@@ -62,7 +62,7 @@ def _network(settings: Settings, engine: docker.Provider) -> pulumi.Output[str]:
         driver="overlay" if swarm else "bridge",
         opts=pulumi.ResourceOptions(provider=engine),
     )
-    return network.name
+    return network.id if swarm else network.name
 
 
 def _export(

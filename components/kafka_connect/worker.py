@@ -40,9 +40,7 @@ SWARM_TASK_NAME = "{{.Service.Name}}.{{.Task.Slot}}.{{.Task.ID}}"
 """Swarm fills this in; it is the DNS name of one task on an overlay network."""
 
 
-def worker_service(
-    args: WorkerArgs, alias: str, *, publish: bool, advertised_host: str | None = None
-) -> ServiceArgs:
+def worker_service(args: WorkerArgs, alias: str, *, publish: bool, advertised_host: str | None = None) -> ServiceArgs:
     """One worker as a service.
 
     `publish` makes its REST port reachable from the host. `advertised_host` is the name under which the other workers
@@ -55,9 +53,7 @@ def worker_service(
         memory_mb=args.heap_mb + 1024,
         env=_worker_env(args, advertised_host or alias),
         ports=[Port(ports.CONNECT_REST, ports.PUBLISHED_CONNECT_REST)] if publish else [],
-        volumes=[
-            Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)
-        ],
+        volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
         # Right after its start a worker answers 404 to everything for about a second.
         health=HealthCheck(f"curl -fsS http://localhost:{ports.CONNECT_REST}/connectors"),
         stop_timeout_seconds=60,

@@ -128,7 +128,7 @@ def test_a_restarted_server_is_drift_and_update_unseals_it(vault: FakeVault) -> 
     assert not vault.sealed
 
 
-def test_a_server_that_lost_its_data_is_gone(vault: FakeVault) -> None:
+def test_a_server_that_lost_its_data_is_gone() -> None:
     assert VaultInitProvider().read(ADDRESS, {"address": ADDRESS}).id is None
 
 
@@ -176,7 +176,7 @@ def test_a_revoked_admin_token_is_gone(vault: FakeVault) -> None:
     assert admin_provider().read("id", {"address": ADDRESS}).id is None
 
 
-def test_a_sealed_server_does_not_lose_the_admin_token(vault: FakeVault) -> None:
+def test_a_sealed_server_does_not_lose_the_admin_token() -> None:
     assert admin_provider().read("id", {"address": ADDRESS}).id == "id"
 
 
