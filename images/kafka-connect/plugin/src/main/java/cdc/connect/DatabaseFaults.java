@@ -27,7 +27,7 @@ final class DatabaseFaults {
 
     /** Debezium's own messages that name a table, a column or a type and never a value. */
     private static final Pattern SAFE_MESSAGE = Pattern.compile("(Cannot (create|alter|write to) table"
-            + "|Could not find table|Failed to resolve column type for schema).*", Pattern.CASE_INSENSITIVE);
+            + "|Could not find table|Failed to flush records for table|Failed to resolve column type for schema).*", Pattern.CASE_INSENSITIVE);
 
     private DatabaseFaults() {
     }

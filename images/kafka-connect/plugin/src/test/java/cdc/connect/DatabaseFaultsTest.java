@@ -96,10 +96,12 @@ class DatabaseFaultsTest {
     void aDescriptionKeepsDebeziumsWordsAboutTablesAndTypesOnly() {
         assertTrue(DatabaseFaults.describe(wrapped(new SQLException("Cannot alter table t because schema evolution is disabled")))
                 .contains("Cannot alter table t because schema evolution is disabled"));
+        assertEquals("Failed to flush records for table 'users' SQLSTATE 22P02 (ConnectException <- SQLException)", DatabaseFaults.describe(
+                new ConnectException("Failed to flush records for table 'users'", new SQLException(SECRET, "22P02"))));
         assertFalse(DatabaseFaults.describe(new ConnectException("Unexpected value '" + SECRET + "' with type 'x'")).contains(SECRET));
     }
 
     private static Exception wrapped(Exception cause) {
-        return new ConnectException(SECRET, new ConnectException("Failed to flush", cause));
+        return new ConnectException(SECRET, new ConnectException(SECRET, cause));
     }
 }
