@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -31,6 +32,8 @@ _TIMEOUT: Final = httpx.Timeout(10.0, read=100.0)
 _POLL_SECONDS: Final = 1.0
 _FAILED_POLLS: Final = 3  # FAILED may be left from before a restart that is under way
 _MESSAGE_CHARACTERS: Final = 2000
+_PLUGIN_DESCRIPTION: Final = re.compile(r"PluginDesc\{[^}]*?name='([^']*)'[^}]*\}")
+"""Connect lists the classes it has, with all it knows about them; the name is enough."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +253,7 @@ def _server_message(response: httpx.Response) -> tuple[int | None, str]:
         code, message = answer["error_code"], str(answer.get("message"))
     except (ValueError, KeyError, TypeError):
         code, message = None, response.text[:200].strip() or "no message"
-    return code, redact(message)[:_MESSAGE_CHARACTERS]
+    return code, redact(_PLUGIN_DESCRIPTION.sub(r"\1", message))[:_MESSAGE_CHARACTERS]
 
 
 def _is_passing(message: str) -> bool:

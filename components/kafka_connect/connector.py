@@ -35,9 +35,6 @@ _INPUTS: Final = ("name", "connect_url", "connector_class", "tasks_max", "config
 _REPLACING: Final = ("name", "connector_class")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 _DEFAULT_TIMEOUT_SECONDS: Final = 180
-_STABLE_AFTER_START_SECONDS: Final = 1.0
-_STABLE_AFTER_CHANGE_SECONDS: Final = 5.0
-"""Connect shows the tasks with the old configuration as RUNNING until it has replaced them."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +105,10 @@ class ConnectorProvider(ResourceProvider):
     """
 
     serialize_as_secret_always = False
+    stable_after_start_seconds: ClassVar[float] = 1.0
+    stable_after_change_seconds: ClassVar[float] = 12.0
+    """Connect shows tasks with the old configuration as RUNNING until it has stopped them, which it gives 5 s, and has
+    rebalanced."""
     clock: ClassVar[Clock] = SystemClock()
     transport: ClassVar[httpx.BaseTransport | None] = None
     _basic_auth: tuple[str, str] | None = None
@@ -195,7 +196,7 @@ class ConnectorProvider(ResourceProvider):
                 name,
                 tasks=_tasks_to_wait_for(connector_class, int(props["tasks_max"])),
                 timeout_seconds=float(props.get("timeout_seconds", _DEFAULT_TIMEOUT_SECONDS)),
-                stable_seconds=_STABLE_AFTER_CHANGE_SECONDS if changed else _STABLE_AFTER_START_SECONDS,
+                stable_seconds=self.stable_after_change_seconds if changed else self.stable_after_start_seconds,
             )
         return {**{key: props[key] for key in _INPUTS if key in props}, "state": _state(status)}
 

@@ -9,6 +9,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from components.gate import GateProvider
 from components.kafka_connect.connector import ConnectorProvider
 from components.kafka_connect.property_names import CONFLUENT_SINK, RESILIENT_SINK
+from tests.contract.connect_providers import ImpatientConnectorProvider
 
 SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
 NAME = "postgres-sink"
@@ -44,7 +45,7 @@ def test_a_provider_is_pickled_by_reference_and_without_secrets(provider: Any) -
 
 
 def test_a_connector_lives_through_its_whole_life(dynamic_server: DynamicServer) -> None:
-    provider, fake = ConnectorProvider(), FakeConnect()
+    provider, fake = ImpatientConnectorProvider(), FakeConnect()
     dynamic_server.configure({})
     with fake.serve() as url:
         inputs, failures = dynamic_server.check(provider, connector(url))

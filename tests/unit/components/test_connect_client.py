@@ -150,6 +150,14 @@ def test_a_refusal_carries_the_workers_message_and_is_not_repeated(connect: Conn
     assert connect.clock.sleeps == []
 
 
+def test_an_unknown_class_is_answered_with_the_names_of_the_known_ones(connect: Connect) -> None:
+    known = "PluginDesc{klass=class org.x.Sink, name='org.x.Sink', version='1', location='classpath'}"
+    message = f"Failed to find any class that matches org.x.Snk, available connectors are: {known}, {known}"
+    connect.fake.next_answers = [(500, {"error_code": 500, "message": message})]
+    with pytest.raises(ConnectRejected, match=r"available connectors are: org\.x\.Sink, org\.x\.Sink$"):
+        connect.client.put_config("sink", CONFIG)
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_missing_credentials_are_named(connect: Connect, status: int) -> None:
     connect.fake.next_answers = [(status, {"error_code": status, "message": "no"})]

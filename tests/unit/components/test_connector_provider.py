@@ -264,7 +264,17 @@ def test_update_puts_the_change_and_watches_the_new_tasks_for_longer(deployed: S
     result = deployed.update("postgres-sink", STATE, changed(topics="other"))
     assert deployed.fake.configs["postgres-sink"]["topics"] == "other"
     assert result.outs == changed(topics="other") | {"state": "RUNNING"}
-    assert sum(deployed.clock.sleeps) == 5
+    assert sum(deployed.clock.sleeps) == deployed.stable_after_change_seconds
+
+
+def test_an_update_into_failure_is_not_hidden_by_the_old_tasks(deployed: Scripted) -> None:
+    running, failed = ({"id": 0, "state": state, "worker_id": "w"} for state in ("RUNNING", "FAILED"))
+    status = {"name": "postgres-sink", "connector": {"state": "RUNNING"}}
+    seen = [(200, status | {"tasks": [task]}) for task in [running] * 8 + [failed] * 3]
+    config = deployed.fake.configs["postgres-sink"]
+    deployed.fake.next_answers = [(200, config), (200, status | {"tasks": [running]}), (200, config), *seen]
+    with pytest.raises(ProviderError, match="postgres-sink failed: connector RUNNING, task 0 FAILED"):
+        deployed.update("postgres-sink", STATE, changed(topics="other"))
 
 
 def test_update_restarts_failed_tasks_of_an_unchanged_connector(deployed: Scripted) -> None:
