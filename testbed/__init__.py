@@ -1,0 +1,1 @@
+"""Builds tools and images on a machine that reaches package registries only."""

@@ -1,0 +1,137 @@
+"""Builds the testbed's images in the Docker engine: those that it lacks, in the order of the catalogue."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from components.digest import tree_digest
+from testbed import cache, debian, host, toolchain
+from testbed.cache import Progress, say
+from testbed.catalog import REPOSITORY, TESTBED_IMAGES, ImageSource, digest, testbed_image
+
+STAND_IN_LABEL = "scylla-pg-cdc.stand-in"
+DIGEST_LABEL = "scylla-pg-cdc.digest"
+
+
+def build_all(progress: Progress = say) -> dict[str, str]:
+    """Build the images that the engine does not have; return the name of each role's image.
+
+    Raises:
+        HostError: the engine does not answer, or a build failed; the message ends with what it printed.
+    """
+    host.require("docker", progress)
+    host.run("docker", "version")
+    for number, image in enumerate(TESTBED_IMAGES.values(), start=1):
+        step = f"[{number}/{len(TESTBED_IMAGES)}] image {image.role}"
+        if exists(testbed_image(image.role)):
+            continue
+        begin = time.monotonic()
+        progress(f"{step}: building")
+        build(image, progress)
+        progress(f"{step}: built in {time.monotonic() - begin:.0f} s")
+    return {role: testbed_image(role) for role in TESTBED_IMAGES}
+
+
+def exists(name: str) -> bool:
+    """Return whether the engine has an image."""
+    seen = subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False)
+    return seen.returncode == 0
+
+
+def build(image: ImageSource, progress: Progress = say) -> None:
+    """Build one image; its base must be there."""
+    labels = {STAND_IN_LABEL: image.stand_in, DIGEST_LABEL: digest(image.role)}
+    name = testbed_image(image.role)
+    if image.role == "base":
+        changes = [word for key, value in labels.items() for word in ("--change", f'LABEL "{key}"="{value}"')]
+        host.run("docker", "import", *changes, "--change", 'CMD ["bash"]', debian.root_filesystem(progress), name)
+        return
+    cache.root().mkdir(parents=True, exist_ok=True)
+    # Beside the cache entries, so that their files can be linked instead of copied.
+    with tempfile.TemporaryDirectory(prefix=".context-", dir=cache.root()) as folder:
+        context = Path(folder)
+        shutil.copytree(REPOSITORY / image.sources[0], context, dirs_exist_ok=True)
+        if image.role in STAGING:
+            STAGING[image.role](context, progress)
+        options = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+        if image.base:
+            options += ["--build-arg", f"BASE_IMAGE={testbed_image(image.base)}"]
+        host.run("docker", "build", "--tag", name, *options, context)
+
+
+def _maven_libraries(role: str) -> Callable[[Path, Progress], None]:
+    """Stage the jars that the role's pom.xml lists as `lib`."""
+
+    def stage(context: Path, progress: Progress) -> None:
+        pom = REPOSITORY / "testbed/images" / role / "pom.xml"
+
+        def fetch(directory: Path) -> None:
+            host.require("mvn", progress)
+            lib = directory / "lib"
+            host.run("mvn", "--batch-mode", "--quiet", "--file", pom, f"-Dlib={lib}", "package")
+
+        _link(cache.entry(f"lib-{role}", _key(pom), fetch, progress) / "lib", context / "lib")
+
+    return stage
+
+
+def _built(name: str, script: str, *sources: str, target: str) -> Callable[[Path, Progress], None]:
+    """Stage what `SCRIPT OUT_DIR` makes of its sources as the folder `target`."""
+
+    def stage(context: Path, progress: Progress) -> None:
+        def run_script(directory: Path) -> None:
+            host.require("mvn", progress)
+            host.run(REPOSITORY / script, directory / "out")
+
+        key = _key(*(REPOSITORY / source for source in sources))
+        _link(cache.entry(name, key, run_script, progress) / "out", context / target)
+
+    return stage
+
+
+def _scylla(context: Path, progress: Progress) -> None:
+    project = "testbed/scylla-standin"
+    _built("scylla-standin", f"{project}/build.sh", project, target="lib")(context, progress)
+    shutil.copytree(REPOSITORY / project / "bin", context / "bin")
+
+
+def _connect_base(context: Path, progress: Progress) -> None:
+    project = "testbed/avro-converter-standin"
+    _maven_libraries("kafka-connect-base")(context, progress)
+    _built("avro-converter-standin", f"{project}/build.sh", project, target="converter")(context, progress)
+
+
+def _connect_plugins(context: Path, progress: Progress) -> None:
+    ours = "images/kafka-connect"
+    source = "testbed/scylla-source-standin"
+    stage = f"{ours}/stage-plugins.sh"
+    _built("connect-plugins", stage, stage, f"{ours}/plugin", target="plugins")(context, progress)
+    _built("scylla-source-standin", f"{source}/build.sh", source, target="plugins/scylla-source")(context, progress)
+
+
+def _vault(context: Path, progress: Progress) -> None:
+    os.link(toolchain.binary("vault", progress), context / "vault")
+
+
+STAGING: Mapping[str, Callable[[Path, Progress], None]] = {
+    "zookeeper": _maven_libraries("zookeeper"),
+    "kafka": _maven_libraries("kafka"),
+    "schema-registry": _maven_libraries("schema-registry"),
+    "kafka-connect-base": _connect_base,
+    "connect-plugins": _connect_plugins,
+    "scylla": _scylla,
+    "vault": _vault,
+}
+"""What a role's build context holds besides its folder in `testbed/images`."""
+
+
+def _key(*paths: Path) -> str:
+    return tree_digest(*paths)[:16]
+
+
+def _link(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, copy_function=os.link)
