@@ -31,9 +31,10 @@ initialise() {
         --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8
     echo "host all all all scram-sha-256" >>"$unfinished/pg_hba.conf"
 
-    pg_ctl --pgdata="$unfinished" --wait start --options="-c listen_addresses=''"
+    # Its socket lies where no client and no health check looks, so that nobody takes this server for the real one.
+    pg_ctl --pgdata="$unfinished" --wait start --options="-c listen_addresses='' -c unix_socket_directories='$unfinished'"
     if [[ ${POSTGRES_DB:-$user} != postgres ]]; then
-        createdb --username="$user" --maintenance-db=postgres "${POSTGRES_DB:-$user}"
+        createdb --host="$unfinished" --username="$user" --maintenance-db=postgres "${POSTGRES_DB:-$user}"
     fi
     pg_ctl --pgdata="$unfinished" --wait --mode=fast stop
 

@@ -20,6 +20,7 @@ esac
 # As root, own the volumes and give up the rights; under any other user, start as that one.
 if [[ ${1:-} == vault && $(id -u) == 0 ]]; then
     chown --recursive vault:vault /vault/config /vault/file /vault/logs 2>/dev/null || true
+    export HOME=/home/vault # as su-exec in the public image does
     exec setpriv --reuid=vault --regid=vault --init-groups "$@"
 fi
 exec "$@"
