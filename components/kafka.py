@@ -12,8 +12,6 @@ from components import ports
 from components.configured import Server
 from components.service import HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
 
-APP_UID = 1000
-"""User `appuser` of the Confluent images."""
 HOUR_MS = 3_600_000
 
 

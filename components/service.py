@@ -12,6 +12,13 @@ LOG_OPTIONS = {"max-size": "20m", "max-file": "3"}
 """Container logs are rotated: at most 60 MB stay on disk for each service."""
 
 
+def go_duration(seconds: int) -> str:
+    """A duration as the engine reports it back; any other spelling shows up as drift."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
 @dataclass(frozen=True)
 class Host:
     """The Docker host that a stack's containers share."""
@@ -107,8 +114,6 @@ class ServiceArgs:
     ports: Sequence[Port] = ()
     volumes: Sequence[Volume] = ()
     files: Sequence[File] = ()
-    user: str | None = None
-    """`uid:gid` that replaces the image's own."""
     stop_timeout_seconds: int = 30
 
 
@@ -129,10 +134,11 @@ class Service(pulumi.ComponentResource):
             image=args.image,
             envs=[f"{key}={value}" for key, value in sorted(args.env.items())],
             command=list(args.command) or None,
-            user=args.user,
             hostname=args.alias,
             restart="unless-stopped",
             memory=args.memory_mb,
+            # No swap: the engine's own default would show up as drift.
+            memory_swap=args.memory_mb,
             security_opts=["no-new-privileges"],
             log_driver="json-file",
             log_opts=LOG_OPTIONS,
@@ -161,9 +167,9 @@ class Service(pulumi.ComponentResource):
             ],
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD-SHELL", args.health.command],
-                interval=f"{args.health.interval_seconds}s",
-                timeout=f"{args.health.timeout_seconds}s",
-                start_period=f"{args.health.start_period_seconds}s",
+                interval=go_duration(args.health.interval_seconds),
+                timeout=go_duration(args.health.timeout_seconds),
+                start_period=go_duration(args.health.start_period_seconds),
                 retries=args.health.retries,
             ),
             wait=True,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.service import File, ServiceArgs
+from components.service import File, ServiceArgs, go_duration
 
 MIB = 1024 * 1024
 NAME_DIGEST_LENGTH = 12
@@ -67,7 +67,7 @@ class SwarmService(pulumi.ComponentResource):
             # Swarm counts tasks to tell whether it is done, which says nothing for one task on each node.
             converge_config=None
             if placement.replicas is None
-            else docker.ServiceConvergeConfigArgs(delay="5s", timeout=f"{args.health.deadline_seconds}s"),
+            else docker.ServiceConvergeConfigArgs(delay="5s", timeout=go_duration(args.health.deadline_seconds)),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({"name": self.name})
@@ -77,7 +77,6 @@ class SwarmService(pulumi.ComponentResource):
             image=args.image,
             args=list(args.command),
             env=dict(args.env),
-            user=args.user,
             stop_grace_period=f"{args.stop_timeout_seconds}s",
             configs=[self._config(file) for file in args.files if not file.secret],
             secrets=[self._secret(file) for file in args.files if file.secret],
@@ -97,9 +96,9 @@ class SwarmService(pulumi.ComponentResource):
             ],
             healthcheck=docker.ServiceTaskSpecContainerSpecHealthcheckArgs(
                 tests=["CMD-SHELL", args.health.command],
-                interval=f"{args.health.interval_seconds}s",
-                timeout=f"{args.health.timeout_seconds}s",
-                start_period=f"{args.health.start_period_seconds}s",
+                interval=go_duration(args.health.interval_seconds),
+                timeout=go_duration(args.health.timeout_seconds),
+                start_period=go_duration(args.health.start_period_seconds),
                 retries=args.health.retries,
             ),
         )

@@ -101,7 +101,8 @@ class ConnectWorkers:
     def _containers(
         self, agent: AgentArgs, workers: WorkerArgs, secrets: PipelineSecrets, wait_for: Sequence[pulumi.Resource]
     ) -> Connect:
-        ours = pulumi.ResourceOptions(provider=self._docker)
+        # A volume of the same name would keep the old one's options.
+        ours = pulumi.ResourceOptions(provider=self._docker, delete_before_replace=True)
         volume = named_volume(SECRETS_VOLUME, self._host, ours, SECRETS_VOLUME_OPTIONS)
         options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[volume])
         rendered = Service(

@@ -15,7 +15,7 @@ from components.postgres.server import PostgresServer, PostgresServerArgs
 from components.schema_registry import SchemaRegistry, SchemaRegistryArgs
 from components.scylla.server import ScyllaServer, ScyllaServerArgs
 from components.service import Host, Service
-from components.vault.init import AdminToken, AdminTokenArgs, VaultInit
+from components.vault.init import AdminToken, AdminTokenArgs, VaultInit, VaultInitArgs
 from components.vault.server import VaultServer, VaultServerArgs
 from infra.images import Images
 from infra.providers import kafka_provider, postgres_provider, vault_provider
@@ -202,7 +202,11 @@ class Platform:
         address = vault.address_outside
         gate = self._gate("vault", "http", f"{address}{VAULT_HEALTH}", vault.service)
         container = vault.service.container
-        init = VaultInit("vault", address, pulumi.ResourceOptions(depends_on=[gate], deleted_with=container))
+        init = VaultInit(
+            "vault",
+            VaultInitArgs(address=address, container_id=container.id),
+            pulumi.ResourceOptions(depends_on=[gate], deleted_with=container),
+        )
         token = AdminToken(
             "vault",
             AdminTokenArgs(address=address, root_token=init.root_token),

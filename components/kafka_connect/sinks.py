@@ -51,6 +51,10 @@ class JdbcTarget:
             "sslmode": self.ssl_mode,
             "ApplicationName": "postgres-sink",
             "tcpKeepAlive": "true",
+            # A server that hangs counts as down after this time.
+            "socketTimeout": "60",
+            # The server's error details quote row values.
+            "logServerErrorDetail": "false",
         }
         return f"jdbc:postgresql://{self.host}:{self.port}/{self.database}?{urlencode(options)}"
 

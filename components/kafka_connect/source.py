@@ -48,8 +48,8 @@ class ScyllaSourceConfig:
     """Data centre to prefer; None: no preference."""
     tasks_max: int = 1
     """At most one per worker: a second task in the same JVM starts minutes late."""
-    retry_timeout_ms: int = 300_000
-    """How long converting a record is repeated, for example while the registry is down, before the task fails."""
+    retry_timeout_ms: int = -1
+    """How long converting a record is repeated while the registry is down before the task fails; -1: for ever."""
 
     def __post_init__(self) -> None:
         check_topic("topic_prefix", self.topic_prefix)

@@ -16,6 +16,9 @@ QUIET_LOGGERS = {
     # ScyllaDB's connector logs two lines for each record at INFO.
     "com.scylladb": "WARN",
     "org.reflections": "ERROR",
+    # They quote row values; our sink's own messages do not.
+    "io.debezium.connector.jdbc.JdbcSinkConnectorTask": "OFF",
+    "org.hibernate.orm.jdbc.error": "OFF",
 }
 
 

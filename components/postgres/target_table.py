@@ -157,7 +157,7 @@ class TargetTableProvider(ScyllaProvider):
             )
         parameters = {
             "host": props["host"],
-            "port": props["port"],
+            "port": int(props["port"]),  # the plug-in's protocol has floats only
             "dbname": props["database"],
             "user": self._pg_user,
             "password": self._pg_password,

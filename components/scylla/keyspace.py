@@ -94,7 +94,8 @@ class Keyspace(Resource, module="scylla", name="Keyspace"):
 
 def plain_replication(replication: Mapping[str, Any]) -> dict[str, str]:
     """Replication as texts, the class without its Java package."""
-    plain = {key: str(value) for key, value in replication.items()}
+    # Numbers come through the plug-in's protocol as floats.
+    plain = {key: str(int(value) if isinstance(value, float) else value) for key, value in replication.items()}
     return plain | {"class": plain.get("class", "").rpartition(".")[2]}
 
 

@@ -56,7 +56,7 @@ class CdcOptions:
         preimage = "'full'" if self.preimage == "full" else self.preimage
         return (
             f"{{'enabled': {_cql_bool(self.enabled)}, 'postimage': {_cql_bool(self.postimage)}, "
-            f"'preimage': {preimage}, 'delta': '{self.delta}', 'ttl': {self.ttl_seconds}}}"
+            f"'preimage': {preimage}, 'delta': '{self.delta}', 'ttl': {int(self.ttl_seconds)}}}"
         )
 
 

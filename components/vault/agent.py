@@ -7,24 +7,26 @@ from pathlib import Path
 
 import pulumi
 
-from components.kafka import APP_UID
 from components.service import File, HealthCheck, Host, ServiceArgs, Volume
 
 FILES = Path(__file__).parent / "files"
 SECRETS_PATH = "/vault/secrets"
 RENDERED = ("scylla.properties", "postgres.properties")
 
+VAULT_UID = 100
+"""User `vault` of Vault's image; its group has the same number as that of the workers' user."""
+WORKER_GID = 1000
 SECRETS_VOLUME_OPTIONS = {
     "type": "tmpfs",
     "device": "tmpfs",
-    "o": f"size=1m,uid={APP_UID},gid={APP_UID},mode=0700",
+    "o": f"size=1m,uid={VAULT_UID},gid={WORKER_GID},mode=0750",
 }
-"""The volume lives in memory and belongs to the workers' user."""
+"""The volume lives in memory; the agent writes it, the workers' group reads it, nobody else."""
 
 
 @dataclass(frozen=True)
 class AgentArgs:
-    """The agent runs as the workers' user, so nobody else can read what it renders."""
+    """The agent and where it finds Vault."""
 
     host: Host
     image: pulumi.Input[str]
@@ -42,7 +44,6 @@ def agent_service(args: AgentArgs) -> ServiceArgs:
         host=args.host,
         alias="vault-agent",
         memory_mb=256,
-        user=f"{APP_UID}:{APP_UID}",
         env={"SKIP_SETCAP": "true", "SKIP_CHOWN": "true", "VAULT_ADDR": args.vault_address},
         command=["agent", "-config=/vault/agent/agent.hcl"],
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, driver_opts=SECRETS_VOLUME_OPTIONS)],
@@ -52,8 +53,8 @@ def agent_service(args: AgentArgs) -> ServiceArgs:
                 File(f"/vault/templates/{name}.ctmpl", (FILES / f"{name}.ctmpl").read_text())
                 for name in RENDERED
             ),
-            File("/vault/approle/role-id", args.role_id, secret=True, owner_uid=APP_UID),
-            File("/vault/approle/secret-id", args.secret_id, secret=True, owner_uid=APP_UID),
+            File("/vault/approle/role-id", args.role_id, secret=True, owner_uid=VAULT_UID),
+            File("/vault/approle/secret-id", args.secret_id, secret=True, owner_uid=VAULT_UID),
         ],
-        health=HealthCheck(" && ".join(f"test -s {SECRETS_PATH}/{name}" for name in RENDERED)),
+        health=HealthCheck(" && ".join(f"test -s {SECRETS_PATH}/{name}" for name in RENDERED), start_period_seconds=60),
     )

@@ -47,13 +47,14 @@ class VaultInitProvider(ResourceProvider):
                 sealed = False
             except VaultError:
                 sealed = True  # the next refresh sees it, the next update unseals
-        outs = {"address": address, "root_token": root_token, "unseal_keys": unseal_keys, "sealed": sealed}
-        return CreateResult(id_=address, outs=outs)
+        secret = {"root_token": root_token, "unseal_keys": unseal_keys}
+        return CreateResult(id_=address, outs={**props, **secret, "sealed": sealed})
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """A sealed server needs an update; another address is another server."""
+        """A sealed server needs an update, as does a new container; another address is another server."""
         replaces = ["address"] if _olds["address"] != _news["address"] else []
-        return DiffResult(changes=bool(replaces) or bool(_olds.get("sealed")), replaces=replaces)
+        restarted = _olds.get("container_id") != _news.get("container_id")
+        return DiffResult(changes=bool(replaces) or restarted or bool(_olds.get("sealed")), replaces=replaces)
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """An uninitialised server is gone (its volume was deleted); a sealed one is drift."""
@@ -67,10 +68,20 @@ class VaultInitProvider(ResourceProvider):
         with self._client(_olds) as client:
             if client.is_sealed():
                 client.unseal(_olds["unseal_keys"])
-        return UpdateResult(outs={**_olds, "sealed": False})
+        return UpdateResult(outs={**_olds, **_news, "sealed": False})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Nothing to do: the data goes with the volume."""
+
+
+@dataclass(frozen=True)
+class VaultInitArgs:
+    """The server to initialise."""
+
+    address: str
+    """URL as seen from where Pulumi runs."""
+    container_id: pulumi.Input[str]
+    """A new container starts sealed."""
 
 
 class VaultInit(Resource, module="vault", name="Init"):
@@ -81,11 +92,17 @@ class VaultInit(Resource, module="vault", name="Init"):
     unseal_keys: pulumi.Output[list[str]]
     sealed: pulumi.Output[bool]
 
-    def __init__(self, name: str, address: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: VaultInitArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(
             VaultInitProvider(),
             name,
-            {"address": address, "root_token": None, "unseal_keys": None, "sealed": None},
+            {
+                "address": args.address,
+                "container_id": args.container_id,
+                "root_token": None,
+                "unseal_keys": None,
+                "sealed": None,
+            },
             pulumi.ResourceOptions.merge(
                 opts, pulumi.ResourceOptions(additional_secret_outputs=["root_token", "unseal_keys"])
             ),

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 PROJECT = Path(__file__).parents[2]
 STACK = "ci"
-PORT_OFFSET = 10_000
+PORT_OFFSET = 5_000
 """The tests' stack stays out of the way of one that a person has brought up."""
 UP_TIMEOUT_SECONDS = 60 * 60
 POLL_SECONDS = 0.1
@@ -148,7 +148,7 @@ class Pipeline:
         """Wait until both connectors and all their tasks run."""
         with self.connect() as client:
             for name in self.outputs.connectors.values():
-                client.wait_running(name, deadline_seconds=deadline_seconds)
+                client.wait_running(name, timeout_seconds=deadline_seconds)
 
     def assert_no_task_failed(self) -> None:
         """No connector and no task is in state FAILED."""

@@ -19,13 +19,13 @@ template_config {
 template {
   source               = "/vault/templates/scylla.properties.ctmpl"
   destination          = "/vault/secrets/scylla.properties"
-  perms                = "0400"
+  perms                = "0440"
   error_on_missing_key = true
 }
 
 template {
   source               = "/vault/templates/postgres.properties.ctmpl"
   destination          = "/vault/secrets/postgres.properties"
-  perms                = "0400"
+  perms                = "0440"
   error_on_missing_key = true
 }

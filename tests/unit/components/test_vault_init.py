@@ -139,6 +139,19 @@ def test_an_unsealed_server_needs_nothing() -> None:
     assert not provider.diff(ADDRESS, state, {"address": ADDRESS}).changes
 
 
+def test_a_new_container_is_unsealed(vault: FakeVault) -> None:
+    provider = VaultInitProvider()
+    old = provider.create({"address": ADDRESS, "container_id": "one"}).outs or {}
+    vault.sealed = True
+    wanted = {"address": ADDRESS, "container_id": "two"}
+
+    assert provider.diff(ADDRESS, old, wanted).changes
+    updated = provider.update(ADDRESS, old, wanted)
+
+    assert not vault.sealed
+    assert updated.outs == {**old, **wanted}
+
+
 def test_another_address_is_another_server() -> None:
     diff = VaultInitProvider().diff(ADDRESS, {"address": ADDRESS}, {"address": "http://other"})
 
