@@ -21,6 +21,7 @@ public final class GenerationWatcher implements MasterTransport, AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger(GenerationWatcher.class);
     private static final long FIRST_GENERATION_TIMEOUT_MS = 10_000;
     private static final long STOP_TIMEOUT_MS = 5_000;
+    private static final long INTERRUPT_EVERY_MS = 200;
     private static final long RECONNECT_MS = 2_000;
 
     private final SourceConfig config;
@@ -28,6 +29,7 @@ public final class GenerationWatcher implements MasterTransport, AutoCloseable {
     private final CountDownLatch firstGeneration = new CountDownLatch(1);
     private final Thread thread = new Thread(this::watch, "scylla-cdc-generations");
     private volatile GroupedTasks generation;
+    private volatile boolean closed;
 
     public GenerationWatcher(SourceConfig config, SourceConnectorContext context) {
         this.config = config;
@@ -58,7 +60,7 @@ public final class GenerationWatcher implements MasterTransport, AutoCloseable {
     }
 
     private void watch() {
-        while (!Thread.currentThread().isInterrupted()) {
+        while (!closed) {
             try (ScyllaSession session = new ScyllaSession(config)) {
                 session.master(this).run();
             } catch (RuntimeException e) {
@@ -68,11 +70,11 @@ public final class GenerationWatcher implements MasterTransport, AutoCloseable {
         }
     }
 
-    private static void pause() {
+    private void pause() {
         try {
             Thread.sleep(RECONNECT_MS);
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            LOGGER.debug("woken by close()");
         }
     }
 
@@ -97,6 +99,9 @@ public final class GenerationWatcher implements MasterTransport, AutoCloseable {
 
     @Override
     public void configureWorkers(GroupedTasks tasks) {
+        if (closed) {
+            return;
+        }
         generation = tasks;
         boolean isFirst = firstGeneration.getCount() > 0;
         firstGeneration.countDown();
@@ -118,9 +123,14 @@ public final class GenerationWatcher implements MasterTransport, AutoCloseable {
 
     @Override
     public void close() {
-        thread.interrupt();
+        closed = true;
+        long deadlineMs = System.currentTimeMillis() + STOP_TIMEOUT_MS;
         try {
-            thread.join(STOP_TIMEOUT_MS);
+            // The library's master takes an interrupt during a query for one more error, and goes on.
+            while (thread.isAlive() && System.currentTimeMillis() < deadlineMs) {
+                thread.interrupt();
+                thread.join(INTERRUPT_EVERY_MS);
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -4,8 +4,11 @@ import com.scylladb.cdc.cql.WorkerCQL;
 import com.scylladb.cdc.cql.driver3.Driver3WorkerCQL;
 import java.util.concurrent.ExecutionException;
 
-/** The session that the readers of a task share; made when it is needed, and made again after a failure. */
-final class SharedSession implements AutoCloseable {
+/**
+ * The session that the readers of a task share; made when it is needed, and made again after a failure. The driver would
+ * reconnect by itself, but after a long outage only minutes after the cluster is back.
+ */
+final class SharedSession implements CdcLog, AutoCloseable {
     private final SourceConfig config;
     private ScyllaSession session;
     private WorkerCQL cql;
@@ -15,8 +18,8 @@ final class SharedSession implements AutoCloseable {
         this.config = config;
     }
 
-    /** Statements of the CDC log of all tables, ready for use. */
-    synchronized WorkerCQL cql() throws InterruptedException, ExecutionException {
+    @Override
+    public synchronized WorkerCQL cql() throws InterruptedException, ExecutionException {
         if (closed) {
             throw new InterruptedException("the task has been stopped");
         }
@@ -34,13 +37,8 @@ final class SharedSession implements AutoCloseable {
         return cql;
     }
 
-    /**
-     * Gives up a session that failed. The driver would reconnect by itself, but after a long outage only minutes
-     * after the cluster is back.
-     *
-     * @param failed what the caller used; another session than that stays
-     */
-    synchronized void discard(WorkerCQL failed) {
+    @Override
+    public synchronized void discard(WorkerCQL failed) {
         if (failed != null && failed == cql) {
             drop();
         }

@@ -31,7 +31,7 @@ final class VNodeReader implements Runnable {
 
     private final SourceConfig config;
     private final Assignment assignment;
-    private final SharedSession session;
+    private final CdcLog log;
     private final BlockingQueue<SourceRecord> queue;
     private final ScheduledExecutorService scheduler;
     private final ChangeTranslator translator;
@@ -45,11 +45,11 @@ final class VNodeReader implements Runnable {
     private long lastHeartbeatMs;
 
     /** @param stored the state to resume from, or null to start at the beginning */
-    VNodeReader(SourceConfig config, Assignment assignment, TaskState stored, SharedSession session,
+    VNodeReader(SourceConfig config, Assignment assignment, TaskState stored, CdcLog log,
                 BlockingQueue<SourceRecord> queue, ScheduledExecutorService scheduler) {
         this.config = config;
         this.assignment = assignment;
-        this.session = session;
+        this.log = log;
         this.queue = queue;
         this.scheduler = scheduler;
         this.translator = new ChangeTranslator(config, assignment.id());
@@ -66,7 +66,7 @@ final class VNodeReader implements Runnable {
     public void run() {
         WorkerCQL cql = null;
         try {
-            cql = session.cql();
+            cql = log.cql();
             if (!trimmed) {
                 trim(cql);
             }
@@ -79,7 +79,7 @@ final class VNodeReader implements Runnable {
             schedule(waitMs);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        } catch (ExecutionException | RuntimeException e) {
+        } catch (Throwable e) { // an error that escapes would end this reader without anybody knowing
             if (!scheduler.isShutdown()) {
                 retry(cql, e);
             }
@@ -92,11 +92,11 @@ final class VNodeReader implements Runnable {
         }
     }
 
-    private void retry(WorkerCQL cql, Exception error) {
+    private void retry(WorkerCQL cql, Throwable error) {
         int waitMs = backoff.getRetryBackoffTimeMs(failures++);
         LOGGER.warn("Reading the CDC log failed, attempt {}, next one in {} ms: {}, {}",
                 failures, waitMs, assignment.id(), error.toString());
-        session.discard(cql);
+        log.discard(cql);
         schedule(waitMs);
     }
 

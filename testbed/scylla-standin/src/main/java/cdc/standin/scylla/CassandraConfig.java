@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 
@@ -50,6 +51,10 @@ final class CassandraConfig {
         settings.put("authenticator", options.authenticator());
         settings.put("authorizer", options.authorizer());
         settings.put("role_manager", "CassandraRoleManager");
+        for (String cache : List.of("roles", "permissions", "credentials")) {
+            // A grant or a new password counts after this time; ScyllaDB's own default is longer.
+            settings.put(cache + "_validity", "500ms");
+        }
         putDirectories(settings, options.workdir());
         // Written to the page cache before each answer (see CdcQueryHandler), to the disk every ten seconds.
         settings.put("commitlog_sync", "periodic");

@@ -34,8 +34,12 @@ record CdcOptions(boolean enabled, String preimage, boolean postimage, boolean k
     /** The options that a statement asks for; what it leaves out is the default, as in ScyllaDB. */
     static CdcOptions parse(Map<String, String> written) {
         Map<String, String> options = new HashMap<>();
-        written.forEach((key, value) ->
-                options.put(check(key.toLowerCase(Locale.ROOT), value.toLowerCase(Locale.ROOT)), value.toLowerCase(Locale.ROOT)));
+        written.forEach((key, value) -> {
+            String lowerKey = key.toLowerCase(Locale.ROOT);
+            String lowerValue = value.toLowerCase(Locale.ROOT);
+            check(lowerKey, lowerValue);
+            options.put(lowerKey, lowerValue);
+        });
         return new CdcOptions(
                 options.getOrDefault("enabled", "false").equals("true"),
                 options.getOrDefault("preimage", "false"),
@@ -44,17 +48,14 @@ record CdcOptions(boolean enabled, String preimage, boolean postimage, boolean k
                 Integer.parseInt(options.getOrDefault("ttl", DEFAULT_TTL_SECONDS)));
     }
 
-    private static String check(String key, String value) {
-        boolean valid = key.equals("ttl") ? value.matches("\\d{1,9}") : ALLOWED.containsKey(key);
-        if (!valid) {
-            throw new IllegalArgumentException(key.equals("ttl")
-                    ? "Invalid value for CDC option \"ttl\": " + value
-                    : "Invalid CDC option: " + key);
+    private static void check(String key, String value) {
+        boolean isTtl = key.equals("ttl");
+        if (!isTtl && !ALLOWED.containsKey(key)) {
+            throw new IllegalArgumentException("Invalid CDC option: " + key);
         }
-        if (!key.equals("ttl") && !ALLOWED.get(key).contains(value)) {
+        if (isTtl ? !value.matches("\\d{1,9}") : !ALLOWED.get(key).contains(value)) {
             throw new IllegalArgumentException("Invalid value for CDC option \"" + key + "\": " + value);
         }
-        return key;
     }
 
     boolean anyImage() {

@@ -99,8 +99,10 @@ final class ChangeLogger {
             long timestamp = tombstone.deletionTime().markedForDeleteAt();
             ClusteringBound<?> start = tombstone.deletedSlice().start();
             ClusteringBound<?> end = tombstone.deletedSlice().end();
-            newRow(timestamp, start.isInclusive() ? Operation.RANGE_START_INCLUSIVE : Operation.RANGE_START_EXCLUSIVE, start);
-            newRow(timestamp, end.isInclusive() ? Operation.RANGE_END_INCLUSIVE : Operation.RANGE_END_EXCLUSIVE, end);
+            newRow(timestamp,
+                    start.isInclusive() ? Operation.RANGE_START_INCLUSIVE : Operation.RANGE_START_EXCLUSIVE, start);
+            newRow(timestamp,
+                    end.isInclusive() ? Operation.RANGE_END_INCLUSIVE : Operation.RANGE_END_EXCLUSIVE, end);
         }
     }
 
@@ -115,7 +117,8 @@ final class ChangeLogger {
         Clustering<?> clustering = row.isStatic() ? null : row.clustering();
         if (before != null && options.logsPreimage()) {
             boolean allColumns = options.preimage().equals("full") || change.isRowDelete();
-            addImage(newRow(timestamp, Operation.PRE_IMAGE, clustering), before, allColumns ? null : change.touchedColumns());
+            addImage(newRow(timestamp, Operation.PRE_IMAGE, clustering), before,
+                    allColumns ? null : change.touchedColumns());
         }
         if (change.isRowDelete()) {
             newRow(timestamp, Operation.ROW_DELETE, clustering);

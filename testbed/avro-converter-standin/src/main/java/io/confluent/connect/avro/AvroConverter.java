@@ -46,14 +46,15 @@ public final class AvroConverter implements Converter {
     static Map<String, Object> translate(Map<String, ?> properties) {
         for (String name : properties.keySet()) {
             if (!DEFINITION.names().contains(name) && !name.equals(CONVERTER_TYPE)) {
-                throw new ConfigException(name, properties.get(name),
-                        "the stand-in for Confluent's Avro converter knows only " + DEFINITION.names());
+                // Without the value, which may be a password.
+                throw new ConfigException("Unknown property " + name
+                        + ": the stand-in for Confluent's Avro converter knows only " + DEFINITION.names());
             }
         }
         Map<String, Object> parsed = DEFINITION.parse(properties);
         String url = (String) parsed.get(REGISTRY_URL);
         if (url.contains(",")) {
-            throw new ConfigException(REGISTRY_URL, url, "the stand-in takes one URL only");
+            throw new ConfigException(REGISTRY_URL + ": the stand-in takes one URL only");
         }
         Map<String, Object> translated = new HashMap<>();
         translated.put("apicurio.registry.url", url.replaceFirst("/+$", "") + NATIVE_API);
