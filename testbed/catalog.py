@@ -27,6 +27,12 @@ class ImageSource:
     """Role of the image that it builds upon."""
 
 
+def java_project(folder: str) -> tuple[str, ...]:
+    """Return what a Maven project's jar is made of, relative to the repository: not its tests and its documents."""
+    parts = ("pom.xml", "build.sh", "bin", "repository", "src/main")
+    return tuple(f"{folder}/{part}" for part in parts if (REPOSITORY / folder / part).exists())
+
+
 def _image(role: str, base: str | None, stand_in: str, *more_sources: str) -> ImageSource:
     return ImageSource(role, stand_in, (f"testbed/images/{role}", *more_sources), base)
 
@@ -43,17 +49,22 @@ TESTBED_IMAGES: Mapping[str, ImageSource] = {
             "kafka-connect-base",
             "jre",
             "Apache Kafka Connect 3.6.1 from Maven Central, Apicurio's Avro converter",
-            "testbed/avro-converter-standin",
+            *java_project("testbed/avro-converter-standin"),
         ),
         _image(
             "connect-plugins",
             None,
             "Debezium's JDBC sink with our plug-in; a stand-in for ScyllaDB's source connector",
-            "images/kafka-connect/plugin",
             "images/kafka-connect/stage-plugins.sh",
-            "testbed/scylla-source-standin",
+            *java_project("images/kafka-connect/plugin"),
+            *java_project("testbed/scylla-source-standin"),
         ),
-        _image("scylla", "jre", "Apache Cassandra 5.0 that writes ScyllaDB's CDC log", "testbed/scylla-standin"),
+        _image(
+            "scylla",
+            "jre",
+            "Apache Cassandra 5.0 that writes ScyllaDB's CDC log",
+            *java_project("testbed/scylla-standin"),
+        ),
         _image("postgres", "base", "Debian's PostgreSQL 15"),
         _image("vault", "base", "Vault 1.15.2 built from its Go module, without web UI", "testbed/toolchain/vault"),
     )

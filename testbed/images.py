@@ -5,13 +5,13 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from components.digest import tree_digest
 from testbed import cache, debian, host, toolchain
 from testbed.cache import Progress, say
-from testbed.catalog import REPOSITORY, TESTBED_IMAGES, ImageSource, digest, testbed_image
+from testbed.catalog import REPOSITORY, TESTBED_IMAGES, ImageSource, digest, java_project, testbed_image
 
 STAND_IN_LABEL = "scylla-pg-cdc.stand-in"
 DIGEST_LABEL = "scylla-pg-cdc.digest"
@@ -25,15 +25,18 @@ def build_all(progress: Progress = say) -> dict[str, str]:
     """
     host.require("docker", progress)
     host.run("docker", "version")
+    names = {role: testbed_image(role) for role in TESTBED_IMAGES}
     for number, image in enumerate(TESTBED_IMAGES.values(), start=1):
         step = f"[{number}/{len(TESTBED_IMAGES)}] image {image.role}"
-        if exists(testbed_image(image.role)):
+        if exists(names[image.role]):
             continue
         begin = time.monotonic()
         progress(f"{step}: building")
         build(image, progress)
+        if not exists(names[image.role]):
+            raise host.HostError(f"the sources of the image {image.role} changed while it was built; run this again")
         progress(f"{step}: built in {time.monotonic() - begin:.0f} s")
-    return {role: testbed_image(role) for role in TESTBED_IMAGES}
+    return names
 
 
 def exists(name: str) -> bool:
@@ -79,7 +82,7 @@ def _maven_libraries(role: str) -> Callable[[Path, Progress], None]:
     return stage
 
 
-def _built(name: str, script: str, *sources: str, target: str) -> Callable[[Path, Progress], None]:
+def _built(name: str, script: str, sources: Sequence[str], target: str) -> Callable[[Path, Progress], None]:
     """Stage what `SCRIPT OUT_DIR` makes of its sources as the folder `target`."""
 
     def stage(context: Path, progress: Progress) -> None:
@@ -95,22 +98,24 @@ def _built(name: str, script: str, *sources: str, target: str) -> Callable[[Path
 
 def _scylla(context: Path, progress: Progress) -> None:
     project = "testbed/scylla-standin"
-    _built("scylla-standin", f"{project}/build.sh", project, target="lib")(context, progress)
+    _built("scylla-standin", f"{project}/build.sh", java_project(project), "lib")(context, progress)
     shutil.copytree(REPOSITORY / project / "bin", context / "bin")
 
 
 def _connect_base(context: Path, progress: Progress) -> None:
     project = "testbed/avro-converter-standin"
     _maven_libraries("kafka-connect-base")(context, progress)
-    _built("avro-converter-standin", f"{project}/build.sh", project, target="converter")(context, progress)
+    _built("avro-converter-standin", f"{project}/build.sh", java_project(project), "converter")(context, progress)
 
 
 def _connect_plugins(context: Path, progress: Progress) -> None:
     ours = "images/kafka-connect"
     source = "testbed/scylla-source-standin"
     stage = f"{ours}/stage-plugins.sh"
-    _built("connect-plugins", stage, stage, f"{ours}/plugin", target="plugins")(context, progress)
-    _built("scylla-source-standin", f"{source}/build.sh", source, target="plugins/scylla-source")(context, progress)
+    _built("connect-plugins", stage, (stage, *java_project(f"{ours}/plugin")), "plugins")(context, progress)
+    _built("scylla-source-standin", f"{source}/build.sh", java_project(source), "plugins/scylla-source")(
+        context, progress
+    )
 
 
 def _vault(context: Path, progress: Progress) -> None:

@@ -75,6 +75,21 @@ def test_results_of_a_build_do_not_change_a_tag(checkout: Path) -> None:
     assert tags() == before
 
 
+def test_a_change_in_a_java_project_changes_the_tag_of_the_image_that_carries_its_jar(checkout: Path) -> None:
+    before = tags()
+    (checkout / "testbed/scylla-source-standin/src/main/New.java").write_text("class New {}")
+    after = tags()
+
+    assert {role for role in before if before[role] != after[role]} == {"connect-plugins"}
+
+
+def test_tests_and_documents_of_a_java_project_are_no_part_of_an_image() -> None:
+    sources = catalog.java_project("testbed/scylla-standin")
+
+    assert "testbed/scylla-standin/src/main" in sources
+    assert not any("test/" in source or "README" in source for source in sources)
+
+
 def test_the_same_sources_in_another_folder_have_the_same_tags(checkout: Path) -> None:
     in_copy = tags()
     assert checkout != REPOSITORY

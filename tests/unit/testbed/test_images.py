@@ -54,7 +54,7 @@ def test_only_missing_images_are_built_and_in_order(monkeypatch: pytest.MonkeyPa
     built: list[str] = []
     monkeypatch.setattr(host, "require", lambda *_: None)
     monkeypatch.setattr(host, "run", lambda *_: "")
-    monkeypatch.setattr(images, "exists", lambda name: name.split("/")[1].split(":")[0] in present)
+    monkeypatch.setattr(images, "exists", lambda name: name.split("/")[1].split(":")[0] in {*present, *built})
     monkeypatch.setattr(images, "build", lambda image, _progress: built.append(image.role))
     lines: list[str] = []
 
@@ -63,6 +63,18 @@ def test_only_missing_images_are_built_and_in_order(monkeypatch: pytest.MonkeyPa
     assert built == [role for role in catalog.TESTBED_IMAGES if role not in present]
     assert names == {role: catalog.testbed_image(role) for role in catalog.TESTBED_IMAGES}
     assert lines[0] == "[3/10] image zookeeper: building"
+
+
+def test_an_image_whose_sources_changed_while_it_was_built_is_not_reported_as_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(host, "require", lambda *_: None)
+    monkeypatch.setattr(host, "run", lambda *_: "")
+    monkeypatch.setattr(images, "exists", lambda _: False)
+    monkeypatch.setattr(images, "build", lambda *_: None)
+
+    with pytest.raises(host.HostError, match="image base changed while it was built; run this again"):
+        images.build_all(lambda _: None)
 
 
 def test_a_command_that_fails_is_reported_with_what_it_printed(tmp_path: Path) -> None:
