@@ -16,6 +16,7 @@ import org.apache.cassandra.db.DeletionPurger;
 import org.apache.cassandra.db.DeletionTime;
 import org.apache.cassandra.db.Mutation;
 import org.apache.cassandra.db.RangeTombstone;
+import org.apache.cassandra.db.filter.ColumnFilter;
 import org.apache.cassandra.db.marshal.CompositeType;
 import org.apache.cassandra.db.marshal.LongType;
 import org.apache.cassandra.db.partitions.PartitionUpdate;
@@ -134,12 +135,23 @@ final class ChangeLogger {
             addDelta(delta, change);
         }
         if (options.postimage()) {
-            Row after = before == null ? row : Rows.merge(before, row);
+            Row kept = before == null ? null : withoutDeleted(before);
+            Row after = kept == null ? row : Rows.merge(kept, row);
             after = after.purge(DeletionPurger.PURGE_ALL, nowSeconds, false);
             if (after != null) {
                 addImage(newRow(timestamp, Operation.POST_IMAGE, clustering), after, null);
             }
         }
+    }
+
+    /** What the partition and range deletes of this mutation leave of a stored row; null if nothing. */
+    private Row withoutDeleted(Row stored) {
+        DeletionTime deletion = update.deletionInfo().getPartitionDeletion();
+        RangeTombstone range = stored.isStatic() ? null : update.deletionInfo().rangeCovering(stored.clustering());
+        if (range != null && range.deletionTime().supersedes(deletion)) {
+            deletion = range.deletionTime();
+        }
+        return stored.filter(ColumnFilter.all(base), deletion, false, base);
     }
 
     private void addDelta(LogRow delta, RowChange change) {

@@ -83,6 +83,20 @@ class ScyllaStandinIT {
     }
 
     @Test
+    void postimageHasNothingOfARowThatTheSameBatchDeleted() {
+        session.execute("CREATE TABLE shop.reinserted (id int PRIMARY KEY, a text, b text)" + CDC);
+        session.execute("INSERT INTO shop.reinserted (id, a, b) VALUES (1, 'a', 'b') USING TIMESTAMP 10");
+
+        session.execute("BEGIN BATCH DELETE FROM shop.reinserted USING TIMESTAMP 20 WHERE id = 1; "
+                + "UPDATE shop.reinserted USING TIMESTAMP 21 SET a = 'new' WHERE id = 1; APPLY BATCH");
+
+        List<Row> log = session.execute("SELECT * FROM shop.reinserted_scylla_cdc_log").all();
+        assertEquals(List.of(2, 9, 4, 1, 9), operations("reinserted"));
+        assertEquals("new", log.get(4).getString("a"));
+        assertNull(log.get(4).getString("b"));
+    }
+
+    @Test
     void logsRowAndRangeDeletesWithoutImages() {
         session.execute("CREATE TABLE shop.deleted (id int, part int, PRIMARY KEY (id, part))" + CDC);
 
