@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def test_a_failing_connector_fails_up_with_its_own_message(pipeline: Pipeline, t
 
     message = str(failure.value)
     assert "doomed-sink" in message
-    assert re.search(r"no\.such\.host|Unknown\s?Host|unable to|refused", message, re.IGNORECASE), message
+    assert "3D000" in message, message  # PostgreSQL: the database does not exist
     with ConnectClient(pipeline.outputs.endpoints["connect"]) as client:
         client.delete("doomed-sink")
 
