@@ -84,7 +84,8 @@ class HealthCheck:
 
     command: str
     """Shell command line; the images all have `sh`."""
-    interval_seconds: int = 2
+    interval_seconds: int = 4
+    """Each check costs CPU, and every service of the stack has one."""
     timeout_seconds: int = 5
     start_period_seconds: int = 180
     """Failures in this time do not count."""

@@ -89,6 +89,7 @@ def source_tables(settings: Settings, scylla: Scylla) -> list[pulumi.Resource]:
         ),
         scylla.server.options(None, [*admin, *tables]),
     )
+    pulumi.export("warnings", preflight.warnings)
     return [reader, preflight]
 
 

@@ -106,6 +106,12 @@ class Docker:
             stand_in=labels.get("scylla-pg-cdc.stand-in", ""),
         )
 
+    def start(self, name: str) -> None:
+        """Start a container that exists."""
+        done = self._ask("container", "start", name)
+        if not done.ok:
+            raise OpsError(f"Starting the container {name} failed: {done.message}", "Run the same command again.")
+
     def remove(self, kind: str, name: str) -> None:
         """Remove a container, network or volume by force; one that is gone already is fine."""
         done = self._ask(kind, "rm", *(["--force"] if kind != "network" else []), name)

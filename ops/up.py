@@ -11,6 +11,7 @@ from ops.images import ensure_images
 from ops.project import stack_file
 from ops.pulumi_cli import PulumiCli
 from ops.recovery import clear_dead_lock, undo_pending_creates
+from ops.revive import CONTAINER_TYPE, revive
 from ops.smoke import SmokeResult, demo_table_missing, run_smoke
 from ops.stack_choice import Choice, choose_stack, last_stack, remember_stack
 from ops.stack_secrets import ensure_secrets
@@ -39,7 +40,11 @@ def up(workspace: Workspace, given_stack: str, engine_args: tuple[str, ...] = ()
     choice = _choose(workspace, given_stack)
     ensure_stack_images(workspace, choice.stack)
     cli = workspace.cli(choice.stack, tools)
-    prepare_stack(workspace, cli)
+    existed = prepare_stack(workspace, cli)
+    if existed:
+        _revive(workspace, cli)
+        # Drift inside the services (a connector deleted by hand) is found by a refresh only.
+        engine_args = ("--refresh", *engine_args)
     run_engine(workspace, cli, "up", *engine_args)
     outputs = workspace.outputs(choice.stack)
     smoke = None
@@ -83,8 +88,21 @@ def _choose(workspace: Workspace, given_stack: str) -> Choice:
     return choice
 
 
-def prepare_stack(workspace: Workspace, cli: PulumiCli) -> None:
-    """Create the stack and its secrets where they are missing, and clean up after an interrupted run."""
+def _revive(workspace: Workspace, cli: PulumiCli) -> None:
+    """Bring back stopped containers; make containers again that were removed by hand."""
+    with workspace.progress.step("services") as step:
+        revived = revive(cli, workspace.docker(cli.stack), step)
+        step.done(revived.sentence())
+    if revived.missing:
+        run_engine(workspace, cli, "refresh", "--target", f"**{CONTAINER_TYPE}::*")
+        run_engine(workspace, cli, "up")
+
+
+def prepare_stack(workspace: Workspace, cli: PulumiCli) -> bool:
+    """Create the stack and its secrets where they are missing, and clean up after an interrupted run.
+
+    Returns whether the stack has resources already.
+    """
     with workspace.progress.step("state and secrets") as step:
         existed = cli.summary()
         cli.select()
@@ -97,6 +115,7 @@ def prepare_stack(workspace: Workspace, cli: PulumiCli) -> None:
         notes = [f"{len(made)} secrets generated"] if made else []
         notes += [f"removed what an interrupted run had half made: {', '.join(undone)}"] if undone else []
         step.done("; ".join(notes) or "as they were")
+    return existed is not None and existed.resources > 0
 
 
 def _refuse_strangers(workspace: Workspace, stack: str) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
-from tests.support.pipeline import PROJECT, STACK, UP_TIMEOUT_SECONDS, Pipeline, run, write_stack_file
+from tests.support.pipeline import Pipeline, bring_up, write_stack_file
 
 
 @pytest.fixture(scope="session")
 def pipeline() -> Pipeline:
     """The testbed as stack `ci`, brought up by the command that users type."""
     write_stack_file()
-    run(f"{sys.prefix}/bin/cdc", "up", "--stack", STACK, timeout_seconds=UP_TIMEOUT_SECONDS)
-    assert (PROJECT / f"Pulumi.{STACK}.yaml").exists()
+    bring_up()
     return Pipeline()

@@ -16,6 +16,8 @@ QUIET_LOGGERS = {
     # ScyllaDB's connector logs two lines for each record at INFO.
     "com.scylladb": "WARN",
     "org.reflections": "ERROR",
+    # A line for every request, health checks included.
+    "org.apache.kafka.connect.runtime.rest.RestServer": "WARN",
     # They quote row values; our sink's own messages do not.
     "io.debezium.connector.jdbc.JdbcSinkConnectorTask": "OFF",
     "org.hibernate.orm.jdbc.error": "OFF",

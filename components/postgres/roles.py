@@ -67,9 +67,7 @@ class Warehouse(pulumi.ComponentResource):
                 self.ready.append(self._table_privileges(f"{label}-{schema}", schema, role, owner))
         self.register_outputs({"database": self._database.name})
 
-    def _login(
-        self, name: str, password: pulumi.Input[str], member_of: Sequence[postgresql.Role]
-    ) -> postgresql.Role:
+    def _login(self, name: str, password: pulumi.Input[str], member_of: Sequence[postgresql.Role]) -> postgresql.Role:
         return postgresql.Role(
             name,
             name=name,

@@ -35,9 +35,7 @@ class PostgresServer(pulumi.ComponentResource):
     port_outside: int
     service: Service
 
-    def __init__(
-        self, name: str, args: PostgresServerArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: PostgresServerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("scylla-pg-cdc:postgres:PostgresServer", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         data = named_volume("postgres-data", args.host, child)

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final
 
 from pulumi.dynamic import CheckFailure, CheckResult, ConfigureRequest, DiffResult, ResourceProvider
-from pulumi.output import Unknown
 
 from components.provider_errors import ProviderError
 from components.scylla.session import (
@@ -19,6 +18,7 @@ from components.scylla.session import (
     open_session,
     split_contact_points,
 )
+from components.unknowns import has_unknowns
 
 ADMIN_USER_KEY: Final = "scyllaAdminUser"
 ADMIN_PASSWORD_KEY: Final = "scyllaAdminPassword"  # noqa: S105 the name of a key, not a password
@@ -99,15 +99,6 @@ def check_known(news: Mapping[str, Any], checks: Mapping[str, InputCheck]) -> li
         if (reason := check(news[name])) is not None:
             failures.append(CheckFailure(name, reason))
     return failures
-
-
-def has_unknowns(value: object) -> bool:
-    """True when a value, or a value inside of it, is not known before the update runs."""
-    if isinstance(value, Mapping):
-        return any(has_unknowns(item) for item in value.values())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return any(has_unknowns(item) for item in value)
-    return isinstance(value, Unknown)
 
 
 def contact_points_problem(contact_points: Sequence[str]) -> str | None:

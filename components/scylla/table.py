@@ -10,8 +10,9 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, ReadResult, 
 
 from components.provider_errors import short_errors
 from components.scylla.metadata import CdcOptions, SourceTable, read_source_table
-from components.scylla.provider import Properties, ScyllaProvider, has_unknowns, inputs_only, name_problem
+from components.scylla.provider import Properties, ScyllaProvider, inputs_only, name_problem
 from components.scylla.session import ScyllaError, quote_name
+from components.unknowns import has_unknowns
 from reconcile.types import UnsupportedTypeError, canonical_cql_type, postgres_column, postgres_key_column
 
 MIN_CDC_TTL_SECONDS = 3600

@@ -49,10 +49,7 @@ def agent_service(args: AgentArgs) -> ServiceArgs:
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, driver_opts=SECRETS_VOLUME_OPTIONS)],
         files=[
             File("/vault/agent/agent.hcl", (FILES / "agent.hcl").read_text()),
-            *(
-                File(f"/vault/templates/{name}.ctmpl", (FILES / f"{name}.ctmpl").read_text())
-                for name in RENDERED
-            ),
+            *(File(f"/vault/templates/{name}.ctmpl", (FILES / f"{name}.ctmpl").read_text()) for name in RENDERED),
             File("/vault/approle/role-id", args.role_id, secret=True, owner_uid=VAULT_UID),
             File("/vault/approle/secret-id", args.secret_id, secret=True, owner_uid=VAULT_UID),
         ],

@@ -51,9 +51,7 @@ class VaultClient:
 
     def initialize(self, shares: int, threshold: int) -> tuple[str, list[str]]:
         """PUT /v1/sys/init; returns the root token and the unseal keys, which Vault tells only once."""
-        answer = self._call(
-            "PUT", "/v1/sys/init", json={"secret_shares": shares, "secret_threshold": threshold}
-        )
+        answer = self._call("PUT", "/v1/sys/init", json={"secret_shares": shares, "secret_threshold": threshold})
         return answer["root_token"], list(answer["keys_base64"])
 
     def unseal(self, keys: list[str]) -> None:
@@ -100,8 +98,7 @@ class VaultClient:
             ) from None
         if response.is_error:
             raise VaultError(
-                f"Vault at {self._address} refused {method} {path} with {response.status_code}:"
-                f" {_reasons(response)}",
+                f"Vault at {self._address} refused {method} {path} with {response.status_code}: {_reasons(response)}",
                 response.status_code,
             )
         return dict(response.json()) if response.content else {}

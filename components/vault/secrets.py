@@ -26,9 +26,7 @@ class LoginSecret:
 
     def to_json(self) -> pulumi.Output[str]:
         """The secret as Vault stores it."""
-        return pulumi.Output.secret(
-            pulumi.Output.all(username=self.username, password=self.password).apply(json.dumps)
-        )
+        return pulumi.Output.secret(pulumi.Output.all(username=self.username, password=self.password).apply(json.dumps))
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,7 @@ class PipelineSecrets(pulumi.ComponentResource):
     ready: list[pulumi.Resource]
     """What the agent has to wait for."""
 
-    def __init__(
-        self, name: str, args: PipelineSecretsArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: PipelineSecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("scylla-pg-cdc:vault:PipelineSecrets", name, {}, opts)
         inside = args.server.options(self)
         mount = vault.Mount(MOUNT, path=MOUNT, type="kv", options={"version": "2"}, opts=inside)
@@ -62,9 +58,7 @@ class PipelineSecrets(pulumi.ComponentResource):
             )
             for login, secret in args.logins.items()
         ]
-        policy = vault.Policy(
-            POLICY, name=POLICY, policy=(POLICIES / f"{POLICY}.hcl").read_text(), opts=inside
-        )
+        policy = vault.Policy(POLICY, name=POLICY, policy=(POLICIES / f"{POLICY}.hcl").read_text(), opts=inside)
         backend = vault.AuthBackend("approle", type="approle", opts=inside)
         role = vault.approle.AuthBackendRole(
             "connect",

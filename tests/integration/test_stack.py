@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from components.kafka_connect.client import ConnectClient
-from tests.support.pipeline import PROJECT, Pipeline, run, wait_until
+from tests.support.pipeline import Pipeline, bring_up, run, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -55,13 +55,28 @@ def test_a_connector_deleted_by_hand_comes_back(pipeline: Pipeline) -> None:
     pipeline.wait_equal()
 
 
-def test_a_stopped_container_is_started_by_up(pipeline: Pipeline) -> None:
+def test_make_up_brings_back_what_was_stopped_removed_or_deleted_by_hand(pipeline: Pipeline) -> None:
     run("docker", "stop", pipeline.outputs.containers["schema-registry"])
+    run("docker", "rm", "--force", pipeline.outputs.containers["vault-agent"])
+    with pipeline.connect() as client:
+        client.delete(pipeline.outputs.connectors["sink"])
 
-    done = pipeline.pulumi("up", "--yes", "--skip-preview", "--refresh")
+    bring_up()
 
-    assert done.ok, done.stdout + done.stderr
     pipeline.wait_healthy("schema-registry")
+    pipeline.wait_healthy("vault-agent")
+    pipeline.wait_running()
+    pipeline.wait_equal()
+
+
+def test_make_up_unseals_a_restarted_vault(pipeline: Pipeline) -> None:
+    run("docker", "restart", pipeline.outputs.containers["vault"])
+
+    bring_up()
+
+    health = httpx.get(f"{pipeline.outputs.endpoints['vault']}/v1/sys/health", timeout=10)
+    assert health.status_code == httpx.codes.OK, health.text
+    pipeline.wait_running()
 
 
 def test_a_failing_connector_fails_up_with_its_own_message(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -98,7 +113,10 @@ def test_the_registry_enforces_backward_compatibility_and_keeps_ids_over_a_resta
     url = pipeline.outputs.endpoints["schema_registry"]
 
     def subject() -> dict[str, object] | None:
-        answer = httpx.get(f"{url}/subjects/{topic}-value/versions/latest", timeout=10)
+        try:
+            answer = httpx.get(f"{url}/subjects/{topic}-value/versions/latest", timeout=10)
+        except httpx.TransportError:
+            return None
         return dict(answer.json()) if answer.status_code == httpx.codes.OK else None
 
     before = wait_until("the connector has registered its schema", subject)
@@ -117,5 +135,4 @@ def test_status_says_that_everything_runs(pipeline: Pipeline) -> None:
     pipeline.wait_running()
     done = run(f"{sys.prefix}/bin/cdc", "status", "--stack", "ci", "--format", "json")
 
-    assert json.loads(done.stdout)
-    assert PROJECT.exists()
+    assert json.loads(done.stdout)["ok"]

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,6 +52,11 @@ def run(*argv: str, timeout_seconds: float = 300) -> subprocess.CompletedProcess
     done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=timeout_seconds, check=False)
     assert done.returncode == 0, f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def bring_up() -> None:
+    """The command that users type, on the tests' stack."""
+    run(f"{sys.prefix}/bin/cdc", "up", "--stack", STACK, timeout_seconds=UP_TIMEOUT_SECONDS)
 
 
 def wait_until(what: str, check: Callable[[], T], deadline_seconds: float = 120) -> T:

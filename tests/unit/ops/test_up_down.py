@@ -63,6 +63,25 @@ def test_up_goes_from_nothing_to_the_closing_table(workspace: Workspace, runner:
     assert report(result).row_count == len(result.status.services) + len(result.status.connectors) + 4
 
 
+def test_up_of_an_existing_stack_revives_it_and_refreshes(workspace: Workspace, runner: FakeRunner) -> None:
+    runner.on("stack ls", ok(json.dumps([{"name": "dev", "resourceCount": 3}])))
+    up(workspace, "dev")
+    assert runner.ran("up --yes --skip-preview --refresh --stack dev")
+    assert not runner.ran("refresh --yes")
+
+
+def test_a_container_removed_by_hand_is_made_again_before_the_refresh(workspace: Workspace, runner: FakeRunner) -> None:
+    resource = {"type": "docker:index/container:Container", "urn": "x", "outputs": {"name": "gone"}}
+    runner.on("stack ls", ok(json.dumps([{"name": "dev", "resourceCount": 3}])))
+    runner.on("stack export", ok(json.dumps({"deployment": {"resources": [resource]}})))
+    runner.on("refresh --yes", ok())
+    runner.on("container inspect gone", Completed((), 1, "", "Error: No such container: gone"))
+    up(workspace, "dev")
+    calls = [" ".join(call) for call in runner.calls if "--skip-preview" in call]
+    assert ["refresh" in call and "--target" in call for call in calls] == [True, False, False]
+    assert ["--refresh" in call for call in calls] == [False, False, True]
+
+
 def test_up_keeps_the_engine_s_whole_output_in_a_log(workspace: Workspace) -> None:
     up(workspace, "dev")
     assert "Network network created" in (workspace.state_dir / "logs" / "up-dev.log").read_text()
