@@ -13,6 +13,9 @@ CDC := $(BIN)/cdc
 stack := $(if $(STACK),--stack $(STACK))
 args := $(if $(ARGS),--args '$(ARGS)')
 
+# From fast to slow; the last one takes the tests' stack down.
+TEST_ORDER := tests/unit tests/contract tests/integration tests/chaos tests/destroy
+
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap up preview status smoke demo down env test bench check test-java
@@ -57,7 +60,7 @@ test-java: bootstrap ## test the Java parts with Maven
 
 test: test-java ## all tests, also on a bare machine; brings up the testbed
 	@$(CDC) prepare
-	@eval "$$($(CDC) env)" && $(BIN)/pytest -m 'not bench' --cov=components --cov=infra --cov-report=term $(ARGS)
+	@eval "$$($(CDC) env)" && $(BIN)/pytest $(TEST_ORDER) --cov=components --cov=infra --cov-report=term $(ARGS)
 
 bench: bootstrap ## measure latency, throughput and recovery; prints figures
 	@$(CDC) prepare
