@@ -135,6 +135,8 @@ class PipelineTopicsArgs:
     dlq_topic: str
     connect_group: str
     """Group id of the Connect workers; their three internal topics are named after it."""
+    source_offsets_topic: str
+    """Where the source connector keeps its offsets."""
     partitions: int
     """Partitions of each table's topic."""
     replication_factor: int
@@ -171,6 +173,7 @@ class PipelineTopics(pulumi.ComponentResource):
             self._topic(internal["config"], 1, compacted),
             self._topic(internal["offset"], 25, compacted),
             self._topic(internal["status"], 5, compacted),
+            self._topic(args.source_offsets_topic, 1, compacted),
         ]
         self.register_outputs({"topics": [topic.name for topic in self.topics]})
 

@@ -26,7 +26,7 @@ from components.swarm_service import Placement, SwarmService
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
 from components.vault.secrets import PipelineSecrets
 from infra.images import Images
-from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC
+from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, SOURCE_OFFSETS_TOPIC
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import Settings
 
@@ -169,6 +169,7 @@ def source_config(settings: Settings, scylla: Scylla, registry: Registry) -> Scy
         contact_points=tuple(scylla.contact_points_inside),
         tables=tuple(table.replicated for table in settings.tables),
         converter=AvroConverterConfig(registry.url_inside, auto_register=True),
+        offsets_topic=SOURCE_OFFSETS_TOPIC,
         window_size_ms=connect.window_size_ms,
         confidence_window_ms=connect.confidence_window_ms,
         initial_lookback_ms=connect.initial_lookback_ms,

@@ -21,6 +21,7 @@ from infra.settings import Settings, TableSettings
 
 CONNECT_GROUP = "cdc-connect"
 DLQ_TOPIC = "dlq-postgres-sink"
+SOURCE_OFFSETS_TOPIC = "cdc-source-offsets"
 READER = "cdc_reader"
 """ScyllaDB role of the source connector."""
 STREAMS_KEYSPACE = "system_distributed"
@@ -183,6 +184,7 @@ def pipeline_topics(settings: Settings, kafka: Kafka) -> list[pulumi.Resource]:
             heartbeat_topic=heartbeat_topic(settings),
             dlq_topic=DLQ_TOPIC,
             connect_group=CONNECT_GROUP,
+            source_offsets_topic=SOURCE_OFFSETS_TOPIC,
             partitions=configured.topic_partitions,
             replication_factor=configured.replication_factor,
             min_insync_replicas=configured.min_insync_replicas,

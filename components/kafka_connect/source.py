@@ -34,6 +34,9 @@ class ScyllaSourceConfig:
     """`host:port` of some nodes, as the workers reach them."""
     tables: tuple[ReplicatedTable, ...]
     converter: AvroConverterConfig
+    offsets_topic: str
+    """Compacted topic of this connector's own offsets. A worker that is killed leaves a transaction open, which blocks
+    readers of the topic until it times out (60 s); in the workers' common topic that would hold up their restart."""
     window_size_ms: int = 1000
     """Length of the time window that one query reads. Latency lies between confidence and confidence + window."""
     confidence_window_ms: int = 5000
@@ -53,6 +56,7 @@ class ScyllaSourceConfig:
 
     def __post_init__(self) -> None:
         check_topic("topic_prefix", self.topic_prefix)
+        check_topic("offsets_topic", self.offsets_topic)
         check_addresses("contact_points", self.contact_points)
         check_tables(self.tables)
         check_at_least("window_size_ms", self.window_size_ms, 1)
@@ -90,6 +94,7 @@ class ScyllaSourceConfig:
             # The connector does not implement `required`; the worker makes records and offsets one transaction.
             "exactly.once.support": "requested",
             "transaction.boundary": "poll",
+            "offsets.storage.topic": self.offsets_topic,
             "errors.tolerance": "none",
             "errors.retry.timeout": str(self.retry_timeout_ms),
             "errors.retry.delay.max.ms": str(RETRY_DELAY_MAX_MS),

@@ -28,6 +28,7 @@ def source(**changes: Any) -> ScyllaSourceConfig:
         "contact_points": ("scylla:9042", "scylla-2:9042"),
         "tables": (USERS, ORDERS),
         "converter": WRITES,
+        "offsets_topic": "cdc-source-offsets",
     }
     return ScyllaSourceConfig(**(values | changes))
 
@@ -64,6 +65,15 @@ def test_a_typed_config_has_only_text_and_no_reserved_property(config: Connector
     properties = config.to_config()
     assert all(isinstance(value, str) and value for value in properties.values())
     assert not {"name", "connector.class", "tasks.max"} & set(properties)
+
+
+def test_the_source_keeps_its_offsets_in_a_topic_of_its_own() -> None:
+    assert source().to_config()["offsets.storage.topic"] == "cdc-source-offsets"
+
+
+def test_an_offsets_topic_that_kafka_would_refuse_is_named() -> None:
+    with pytest.raises(ValueError, match="offsets_topic"):
+        source(offsets_topic="no topic")
 
 
 @ALL

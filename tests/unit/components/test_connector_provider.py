@@ -365,6 +365,7 @@ def test_arguments_can_be_made_from_a_typed_configuration() -> None:
         contact_points=("scylla:9042",),
         tables=(ReplicatedTable("shop.users", "public.users", ("id",)),),
         converter=AvroConverterConfig("http://schema-registry:8081", auto_register=True),
+        offsets_topic="cdc-source-offsets",
     )
     args = ConnectorArgs.of("scylla-source", "http://127.0.0.1:28083", config)
     assert args.connector_class == "com.scylladb.cdc.debezium.connector.ScyllaConnector"

@@ -96,7 +96,7 @@ def test_topics_exist_for_tables_dlq_heartbeat_and_connect(dev: Program) -> None
 
     assert set(topics) == {
         *("cdc.shop.users", "cdc.shop.orders", "dlq-postgres-sink", "__debezium-heartbeat.cdc"),
-        *("cdc-connect-configs", "cdc-connect-offsets", "cdc-connect-status"),
+        *("cdc-connect-configs", "cdc-connect-offsets", "cdc-connect-status", "cdc-source-offsets"),
     }
     assert topics["cdc.shop.users"]["config"] == {
         "cleanup.policy": "delete",
