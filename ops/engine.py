@@ -14,6 +14,7 @@ from ops.progress import Step
 
 START_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.5
+_START_ATTEMPTS: Final = 3
 _APT_ENV: Final = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
 
@@ -103,11 +104,16 @@ class EngineMaker:
             version = self._await(START_SECONDS / 3)
             if version:
                 return version
-        self.runner.start(["dockerd"], self.machine.log)
-        version = self._await(START_SECONDS)
-        if not version:
-            raise OpsError(f"dockerd did not answer within {START_SECONDS:.0f} s.", f"Its log is {self.machine.log}.")
-        return version
+        # A pid file of our own: the usual one may be left over from a daemon that was killed.
+        pid_file = self.machine.log.with_suffix(".pid")
+        for _ in range(_START_ATTEMPTS):
+            if not self.runner.run(["pgrep", "-x", "dockerd"]).ok:
+                pid_file.unlink(missing_ok=True)
+                self.runner.start(["dockerd", "--pidfile", str(pid_file)], self.machine.log)
+            version = self._await(START_SECONDS / _START_ATTEMPTS)
+            if version:
+                return version
+        raise OpsError(f"dockerd did not answer within {START_SECONDS:.0f} s.", f"Its log is {self.machine.log}.")
 
     def _await(self, seconds: float) -> str:
         deadline = self.clock() + seconds

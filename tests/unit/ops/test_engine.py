@@ -84,8 +84,9 @@ def test_an_installed_engine_that_is_stopped_is_only_started() -> None:
 
 def test_where_the_service_does_not_start_dockerd_is_run_directly() -> None:
     runner = FakeRunner().on("--version", ok()).on("service docker start", failed("no")).on(VERSION, Starting(4))
+    runner.on("pgrep", failed(""))
     assert maker(runner, machine()).ensure(step()) == "20.10.24"
-    assert runner.started == [["dockerd"]]
+    assert runner.started == [["dockerd", "--pidfile", "/tmp/dockerd.pid"]]
 
 
 def test_the_client_is_installed_where_debian_packages_it_apart() -> None:
@@ -97,6 +98,7 @@ def test_the_client_is_installed_where_debian_packages_it_apart() -> None:
 
 def test_an_engine_that_never_answers_is_an_error_that_names_its_log() -> None:
     runner = FakeRunner().on("--version", ok()).on("service docker start", ok()).on(VERSION, failed("no"))
+    runner.on("pgrep", failed(""))
     with pytest.raises(OpsError, match=r"/tmp/dockerd\.log"):
         maker(runner, machine()).ensure(step())
 
