@@ -7,10 +7,8 @@ from typing import Any, ClassVar
 import httpx
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-REQUEST_TIMEOUT_SECONDS = 10.0
-RETRY_SECONDS = 60.0
+from components.http_retry import REQUEST_TIMEOUT_SECONDS, RETRY_SECONDS, request_with_retries
 
 
 class RegistryError(Exception):
@@ -25,15 +23,11 @@ class CompatibilityProvider(ResourceProvider):
     retry_seconds: ClassVar[float] = RETRY_SECONDS
 
     def _request(self, method: str, url: str, json: dict[str, str] | None = None) -> dict[str, Any]:
-        retrying = Retrying(
-            retry=retry_if_exception_type(httpx.TransportError),
-            wait=wait_exponential(multiplier=0.2, max=5),
-            stop=stop_after_delay(self.retry_seconds),
-            reraise=True,
-        )
         try:
             with httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS, transport=self.transport) as client:
-                response = retrying(client.request, method, f"{url.rstrip('/')}/config", json=json)
+                response = request_with_retries(
+                    client, method, f"{url.rstrip('/')}/config", self.retry_seconds, json=json
+                )
         except httpx.TransportError as error:
             raise RegistryError(
                 f"the schema registry at {url} does not answer ({type(error).__name__}); is it running?"

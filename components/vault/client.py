@@ -6,10 +6,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-REQUEST_TIMEOUT_SECONDS = 10.0
-RETRY_SECONDS = 60.0
+from components.http_retry import REQUEST_TIMEOUT_SECONDS, RETRY_SECONDS, request_with_retries
 
 
 class VaultError(Exception):
@@ -84,14 +82,8 @@ class VaultClient:
         self, method: str, path: str, token: str | None = None, json: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         headers = {"X-Vault-Token": token} if token else {}
-        retrying = Retrying(
-            retry=retry_if_exception_type(httpx.TransportError),
-            wait=wait_exponential(multiplier=0.2, max=5),
-            stop=stop_after_delay(self._retry_seconds),
-            reraise=True,
-        )
         try:
-            response = retrying(self._http.request, method, path, headers=headers, json=json)
+            response = request_with_retries(self._http, method, path, self._retry_seconds, headers=headers, json=json)
         except httpx.TransportError as error:
             raise VaultError(
                 f"Vault at {self._address} does not answer ({type(error).__name__}); is its container running?"
