@@ -67,7 +67,8 @@ if ! [ -x "$venv/bin/python" ] || ! usable "$venv/bin/python"; then
 fi
 say "installing $(grep -c '^[a-z]' requirements.lock) pinned packages"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-"$venv/bin/python" -m pip install --quiet --require-hashes -r requirements.lock
+# The lock is complete; resolving it again would let a newer release of an extra's package break it.
+"$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r requirements.lock
 "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation -e .
 printf '%s\n' "$digest" >"$stamp"
 say "done"
