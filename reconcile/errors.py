@@ -1,4 +1,4 @@
-"""What can go wrong, with the exit code that the command line ends with. Messages say what to do; none holds a secret."""
+"""What can go wrong, with the exit code of the command line. Messages say what to do; none holds a secret."""
 
 from __future__ import annotations
 
