@@ -30,9 +30,9 @@ from ops.workspace import Workspace
 T = TypeVar("T")
 
 PROJECT = Path(__file__).parents[2]
-STACK = "ci"
-PORT_OFFSET = 5_000
-"""The tests' stack stays out of the way of one that a person has brought up."""
+STACK = os.environ.get("CDC_TEST_STACK", "ci")
+PORT_OFFSET = int(os.environ.get("CDC_TEST_PORT_OFFSET", "5000"))
+"""The tests' stack stays out of the way of one that a person has brought up, and of another checkout's."""
 UP_TIMEOUT_SECONDS = 60 * 60
 POLL_SECONDS = 0.1
 
