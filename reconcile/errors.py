@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -52,3 +53,20 @@ class InterruptedRunError(ReconcileError):
     """A signal or a limit stopped the run at a checkpoint."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+PRECEDENCE = (
+    ExitCode.UNREACHABLE,
+    ExitCode.CONFIG,
+    ExitCode.ALREADY_RUNNING,
+    ExitCode.INTERRUPTED,
+    ExitCode.INCOMPLETE,
+    ExitCode.DIFFERENCES,
+    ExitCode.CLEAN,
+)
+"""Worst first."""
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the code that wins when several runs end differently; CLEAN for none."""
+    return min(codes, key=PRECEDENCE.index, default=ExitCode.CLEAN)
