@@ -82,14 +82,17 @@ def _short(value: Any) -> str:
     if value is None:
         return "NULL"
     cut = _cut(str(value), TEXT_VALUE) or ""
-    return json.dumps(cut, ensure_ascii=False) if not cut or not cut.isprintable() or " " in cut else cut
+    if not cut.isprintable():
+        return json.dumps(cut)
+    return json.dumps(cut, ensure_ascii=False) if cut in ("", "NULL") or " " in cut else cut
 
 
 def _identifier(name: str) -> str:
     quoted = name.replace('"', '""')
     if quoted.isprintable():
         return f'"{quoted}"'
-    return f'U&"{_escaped(quoted, "\\+{:06X}")}"'
+    escaped = _escaped(quoted, "\\+{:06X}")
+    return f'U&"{escaped}"'
 
 
 def _literal(value: Any) -> str:

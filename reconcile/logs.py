@@ -17,11 +17,20 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class LogLevel(StrEnum):
+    """The least important lines that are shown."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 _QUIET = ("cassandra", "apscheduler", "distributed", "httpx", "asyncio")
 """Libraries that tell more than a person wants to know; their warnings are shown."""
 
 
-def configure_logging(format_: LogFormat, level: str = "INFO") -> None:
+def configure_logging(format_: LogFormat, level: LogLevel = LogLevel.INFO) -> None:
     """Send our own and the libraries' log records to standard error, all in one format."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -47,13 +56,14 @@ def configure_logging(format_: LogFormat, level: str = "INFO") -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
+    number = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(number)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(number),
         cache_logger_on_first_use=False,
     )
 
