@@ -93,7 +93,7 @@ def run(
             until=until,
             dry_run=dry_run,
             resume=resume or None,
-            ignore_columns=ignore_columns or (),
+            ignore_columns=sorted(ignore_columns or ()),
         )
         with results(format_, tables, output, emit_sql) as written, display(progress) as shown:
             outcomes = []

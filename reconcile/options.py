@@ -54,9 +54,9 @@ def kinds(text: str) -> frozenset[Kind]:
         raise typer.BadParameter(f"{text!r}: write none, or some of {allowed} with commas between them") from None
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Names separated by commas."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+def names(text: str) -> frozenset[str]:
+    """Names separated by commas. (typer would take a tuple for an option with several values.)"""
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
 class ResumableCommand(typer.core.TyperCommand):
@@ -128,7 +128,7 @@ Resume = Annotated[
     ),
 ]
 IgnoreColumns = Annotated[
-    tuple[str, ...] | None,
+    frozenset[str] | None,
     typer.Option(
         parser=names, metavar="A,B", help="Columns that are not compared; in addition to the configured ones."
     ),

@@ -138,7 +138,9 @@ class Bar:
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
         self._clock = clock
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        # Results that go to a file or pipe must not be drawn into the terminal.
+        own_output = not sys.stdout.isatty()
+        self._live = Live(console=console, refresh_per_second=4, transient=True, redirect_stdout=not own_output)
         self._begin = (clock(), 0.0)
         self._phase = ("", "")
 
@@ -170,7 +172,7 @@ class Bar:
 
     def message(self, text: str) -> None:
         """Print it above the bar."""
-        self._console.print(escape(text), soft_wrap=True)
+        self._console.print(escape(text), soft_wrap=True, highlight=False)
 
     def _figures(self, progress: Progress) -> str:
         """Return the most important figures first: a narrow terminal cuts the others off."""
