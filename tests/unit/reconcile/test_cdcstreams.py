@@ -1,0 +1,134 @@
+"""Which streams hold the changes of a time and of a token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cassandra import ConsistencyLevel, InvalidRequest
+
+from reconcile.cdcstreams import Generation, generations
+from reconcile.errors import ConfigError
+from reconcile.model import TableRef
+
+TABLE = TableRef("shop.orders", "public.orders")
+
+
+def stream(token: int, number: int = 0) -> bytes:
+    return token.to_bytes(8, signed=True) + number.to_bytes(8)
+
+
+class Rows(list[tuple[Any, ...]]):
+    def one(self) -> tuple[Any, ...] | None:
+        return self[0] if self else None
+
+
+@dataclass
+class FakeSession:
+    """Answers the statements that find streams."""
+
+    vnodes: dict[int, list[tuple[int, set[bytes]]]] = field(default_factory=dict)
+    """Generation (ms) -> ranges."""
+    tablets: dict[int, list[bytes]] | None = None
+    nodes: int = 1
+    consistencies: set[int] = field(default_factory=set)
+
+    @property
+    def cluster(self) -> Any:
+        return SimpleNamespace(metadata=SimpleNamespace(all_hosts=lambda: [object()] * self.nodes))
+
+    def execute(self, statement: Any, parameters: Sequence[Any] | None = None) -> Rows:
+        query = getattr(statement, "query_string", statement)
+        if "scylla_keyspaces" in query:
+            if self.tablets is None:
+                raise InvalidRequest("unconfigured table scylla_keyspaces")
+            return Rows([(2,)])
+        if "system.cdc_timestamps" in query:
+            return Rows([(moment(time),) for time in self.tablets or ()])
+        if "system.cdc_streams" in query:
+            assert parameters is not None
+            assert tuple(parameters[:2]) == ("shop", "orders")
+            return Rows([(each,) for each in (self.tablets or {})[parameters[2]]])
+        self.consistencies.add(statement.consistency_level)
+        if "cdc_generation_timestamps" in query:
+            return Rows([(moment(time),) for time in self.vnodes])
+        assert parameters is not None
+        return Rows(list(self.vnodes[parameters[0]]))
+
+
+def moment(ms: int) -> datetime:
+    """As the driver returns it: UTC without a zone."""
+    return datetime.fromtimestamp(ms / 1000, tz=UTC).replace(tzinfo=None)
+
+
+def test_all_generations_that_overlap_the_window_are_found() -> None:
+    session = FakeSession({time: [(0, {stream(time)})] for time in (4_000, 1_000, 3_000, 2_000)})
+
+    found = generations(session, TABLE, since_ms=2_500, until_ms=4_000)
+
+    assert [(each.start_ms, each.end_ms) for each in found] == [(2_000, 3_000), (3_000, 4_000)]
+    assert [each.streams for each in found] == [(stream(2_000),), (stream(3_000),)]
+
+
+def test_the_generation_in_force_at_the_start_is_among_them_and_the_last_one_has_no_end() -> None:
+    session = FakeSession({1_000: [(0, {stream(1)})]})
+
+    (found,) = generations(session, TABLE, since_ms=50_000, until_ms=60_000)
+
+    assert (found.start_ms, found.end_ms) == (1_000, None)
+
+
+def test_a_generation_that_ends_where_the_window_begins_is_not_read() -> None:
+    session = FakeSession({1_000: [], 2_000: []})
+
+    assert [each.start_ms for each in generations(session, TABLE, 2_000, 3_000)] == [2_000]
+
+
+def test_milliseconds_of_a_generation_are_kept() -> None:
+    session = FakeSession({1_700_000_000_123: [(0, {stream(1)})]})
+
+    assert generations(session, TABLE, 1_700_000_000_123, 1_800_000_000_000)[0].start_ms == 1_700_000_000_123
+
+
+@pytest.mark.parametrize(("nodes", "level"), [(1, ConsistencyLevel.ONE), (3, ConsistencyLevel.QUORUM)])
+def test_streams_are_read_as_consistently_as_the_cluster_allows(nodes: int, level: int) -> None:
+    session = FakeSession({1_000: [(0, {stream(1)})]}, nodes=nodes)
+
+    generations(session, TABLE, 1_000, 2_000)
+
+    assert session.consistencies == {level}
+
+
+def test_a_keyspace_of_tablets_has_streams_of_its_own() -> None:
+    session = FakeSession(tablets={1_000: [stream(5), stream(-5)], 2_000: [stream(7)]})
+
+    first, second = generations(session, TABLE, 1_500, 2_500)
+
+    assert first.streams == (stream(-5), stream(5))
+    assert second.streams == (stream(7),)
+
+
+def test_a_cluster_without_streams_is_refused_with_the_way_out() -> None:
+    with pytest.raises(ConfigError, match=r"shop\.orders.*--mode full"):
+        generations(FakeSession(), TABLE, 1_000, 2_000)
+
+
+def test_the_streams_of_a_token_are_those_of_its_range() -> None:
+    shards = stream(-100, 1), stream(-100, 2)
+    generation = Generation(0, None, ((-100, shards), (0, (stream(0),)), (100, (stream(100),))))
+
+    assert generation.streams_of(-200) == shards
+    assert generation.streams_of(-100) == shards
+    assert generation.streams_of(-99) == (stream(0),)
+    assert generation.streams_of(100) == (stream(100),)
+
+
+def test_after_the_last_range_the_ring_begins_again() -> None:
+    generation = Generation(0, None, ((-100, (stream(-100),)), (100, (stream(100),))))
+
+    assert generation.streams_of(101) == (stream(-100),)
+    assert Generation(0, None, ()).streams_of(5) == ()
