@@ -50,7 +50,7 @@ def generations(session: Any, table: TableRef, since_ms: int, until_ms: int) -> 
 
     Raises ConfigError when the cluster publishes no streams for the table.
     """
-    reader = _TabletStreams(session, table) if _uses_tablets(session, table) else _VnodeStreams(session)
+    reader = _reader(session, table)
     starts = sorted(reader.starts_ms())
     if not starts:
         raise ConfigError(
@@ -63,6 +63,15 @@ def generations(session: Any, table: TableRef, since_ms: int, until_ms: int) -> 
         for start, end in zip(starts, ends, strict=True)
         if start < until_ms and (end is None or end > since_ms)
     ]
+
+
+def newest_start_ms(session: Any, table: TableRef, before_ms: int) -> int | None:
+    """Start of the newest generation that began before a moment, both in ms since 1970; None when there is none."""
+    return max((start for start in _reader(session, table).starts_ms() if start < before_ms), default=None)
+
+
+def _reader(session: Any, table: TableRef) -> _TabletStreams | _VnodeStreams:
+    return _TabletStreams(session, table) if _uses_tablets(session, table) else _VnodeStreams(session)
 
 
 def _uses_tablets(session: Any, table: TableRef) -> bool:

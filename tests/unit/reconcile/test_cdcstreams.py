@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cassandra import ConsistencyLevel, InvalidRequest
 
-from reconcile.cdcstreams import Generation, generations
+from reconcile.cdcstreams import Generation, generations, newest_start_ms
 from reconcile.errors import ConfigError
 from reconcile.model import TableRef
 
@@ -132,3 +132,10 @@ def test_after_the_last_range_the_ring_begins_again() -> None:
 
     assert generation.streams_of(101) == (stream(-100),)
     assert Generation(0, None, ()).streams_of(5) == ()
+
+
+def test_the_newest_generation_before_a_moment_is_found() -> None:
+    session = FakeSession({1_000: [], 2_000: [], 3_000: []})
+
+    assert newest_start_ms(session, TABLE, before_ms=2_500) == 2_000
+    assert newest_start_ms(session, TABLE, before_ms=1_000) is None
