@@ -1,0 +1,117 @@
+"""Keys as array parameters for PostgreSQL: raw bytes of the source as they are where both sides have the same."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from psycopg import pq
+from psycopg.adapt import Dumper, PyFormat
+
+from reconcile.model import Key
+from reconcile.schema import ColumnPlan
+from reconcile.values import Comparison
+from reconcile.values_parameter import UnrepresentableError
+from reconcile.values_postgres import UNIX_US
+
+_FIXED_BYTES: Final = {"uuid": 16, "integer": 4, "bigint": 8, "smallint": 2}
+_INT8: Final = struct.Struct(">q")
+_FIRST_TIMESTAMP: Final = -211_813_488_000_000_000
+"""4714-11-24 BC in microseconds since 2000, where PostgreSQL's timestamps begin."""
+_END_TIMESTAMP: Final = 9_223_371_331_200_000_000
+
+
+@dataclass(frozen=True)
+class BinaryArray:
+    """An array in PostgreSQL's binary format."""
+
+    oid: int
+    """Of the array's type."""
+    data: bytes
+
+
+class ArrayDumper(Dumper):
+    """Hands a BinaryArray to PostgreSQL as it is."""
+
+    format = pq.Format.BINARY
+
+    def get_key(self, obj: BinaryArray, format: PyFormat) -> Any:  # noqa: A002, ARG002 the name is psycopg's
+        """Tell arrays of different types apart."""
+        return (self.cls, obj.oid)
+
+    def upgrade(self, obj: BinaryArray, format: PyFormat) -> Dumper:  # noqa: A002, ARG002 the name is psycopg's
+        """Return a dumper for arrays of the same type."""
+        dumper = ArrayDumper(self.cls)
+        dumper.oid = obj.oid
+        return dumper
+
+    def dump(self, obj: BinaryArray) -> bytes:
+        """Return the array's bytes."""
+        return obj.data
+
+
+def key_parameter(key: Sequence[ColumnPlan], source_rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Return an array for each column of the key, of the keys of raw rows of the source.
+
+    Keys that PostgreSQL cannot hold are left out.
+    """
+    columns = list(zip(*(row[: len(key)] for row in source_rows), strict=True))
+    arrays = [_binary(column, cells) for column, cells in zip(key, columns, strict=True)]
+    if None not in arrays:
+        return arrays
+    canonical = [
+        [column.rule.canonical_source(cell) for cell in cells] for column, cells in zip(key, columns, strict=True)
+    ]
+    return text_parameter(key, list(zip(*canonical, strict=True)))
+
+
+def text_parameter(key: Sequence[ColumnPlan], keys: Sequence[Key]) -> list[list[str]]:
+    """Return an array of texts for each column of the key, of canonical keys."""
+    rows = []
+    for each in keys:
+        try:
+            row = [column.rule.to_parameter(value) for column, value in zip(key, each, strict=True)]
+        except UnrepresentableError:
+            continue
+        if None not in row:
+            rows.append(row)
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in key]
+
+
+def _binary(column: ColumnPlan, cells: Sequence[Any]) -> BinaryArray | None:
+    """The cells as an array; None when some cell has to be looked at by itself."""
+    comparison = column.rule.key_comparison
+    if comparison is Comparison.NUMBERS:
+        return _numbers(column, cells)
+    if comparison is not Comparison.BYTES or None in cells:
+        return None
+    size = _FIXED_BYTES.get(column.rule.base_pg_type)
+    joined = b"".join(cells)
+    if size is None:
+        if b"\0" in joined and column.rule.base_pg_type != "bytea":
+            return None
+        body = b"".join([len(cell).to_bytes(4, "big") + cell for cell in cells])
+    else:
+        prefix = size.to_bytes(4, "big")
+        body = prefix + prefix.join(cells)
+        if b"" in cells:
+            return None
+    return _array(column, len(cells), body)
+
+
+def _numbers(column: ColumnPlan, cells: Sequence[Any]) -> BinaryArray | None:
+    if None in cells:
+        return None
+    numbers = [cell * 1000 - UNIX_US for cell in cells]
+    if not _FIRST_TIMESTAMP <= min(numbers) <= max(numbers) < _END_TIMESTAMP:
+        return None
+    packed = [_INT8.pack(number) for number in numbers]
+    prefix = (8).to_bytes(4, "big")
+    return _array(column, len(cells), prefix + prefix.join(packed))
+
+
+def _array(column: ColumnPlan, count: int, body: bytes) -> BinaryArray:
+    header = struct.pack(">iiIii", 1, 0, column.pg_oid, count, 1)
+    return BinaryArray(column.pg_array_oid, header + body)
