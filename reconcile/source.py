@@ -16,6 +16,7 @@ from reconcile.errors import ConfigError
 from reconcile.model import Key, KeySpan, SourceSettings, TableRef
 from reconcile.schema import ColumnPlan, TablePlan
 from reconcile.source_pages import Pager, Row, SourceReadError
+from reconcile.source_protocol import bind_and_read_raw
 from reconcile.source_session import RAW_PROFILE, connect, raw_session, server_is_scylla
 from reconcile.values_types import UserType
 
@@ -193,6 +194,7 @@ class SourceClient:
         """Return a statement for the raw session: it binds bytes."""
         if cql not in self._prepared:
             statement = self._raw_session.prepare(cql)
+            bind_and_read_raw(statement)
             statement.is_idempotent = True
             self._prepared[cql] = statement
         return self._prepared[cql]

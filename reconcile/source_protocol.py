@@ -5,10 +5,12 @@ A timestamp, whose bytes PostgreSQL does not share, becomes a number of millisec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from cassandra.cqltypes import BytesType, LongType
 from cassandra.protocol import ProtocolHandler, ResultMessage
+from cassandra.query import PreparedStatement
 
 
 class RawRows(list[tuple[Any, ...]]):
@@ -17,8 +19,14 @@ class RawRows(list[tuple[Any, ...]]):
     size_bytes: int = 0
 
 
-def _raw_type(cql_type: Any) -> Any:
-    return LongType if cql_type.typename == "timestamp" else BytesType
+def bind_and_read_raw(statement: PreparedStatement) -> None:
+    """Make a prepared statement take bytes for its parameters, and know its columns as bytes."""
+    statement.column_metadata = [column._replace(type=BytesType) for column in statement.column_metadata]
+    statement.result_metadata = _raw_columns(statement.result_metadata)
+
+
+def _raw_columns(columns: Sequence[Any]) -> list[Any]:
+    return [(*column[:3], LongType if column[3].typename == "timestamp" else BytesType) for column in columns]
 
 
 _DecodedResultMessage: Any = ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]
@@ -28,19 +36,13 @@ class RawResultMessage(_DecodedResultMessage):  # type: ignore[misc]
     """The driver's result message, compiled or not, told that columns are bytes."""
 
     column_metadata: Any
-    bind_metadata: Any
     parsed_rows: Any
 
     def recv_results_metadata(self, f: Any, user_type_map: Any) -> None:
         """Read the names and types of the columns, and replace the types."""
         super().recv_results_metadata(f, user_type_map)
         if self.column_metadata:
-            self.column_metadata = [(*column[:3], _raw_type(column[3])) for column in self.column_metadata]
-
-    def recv_prepared_metadata(self, f: Any, protocol_version: int, user_type_map: Any) -> None:
-        """Read the types of parameters, and replace them: parameters are bytes too."""
-        super().recv_prepared_metadata(f, protocol_version, user_type_map)
-        self.bind_metadata = [column._replace(type=BytesType) for column in self.bind_metadata]
+            self.column_metadata = _raw_columns(self.column_metadata)
 
     def recv_results_rows(self, f: Any, *args: Any) -> None:
         """Read the rows, and remember how large they are."""
