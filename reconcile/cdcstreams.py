@@ -48,21 +48,22 @@ class Generation:
 def generations(session: Any, table: TableRef, since_ms: int, until_ms: int) -> list[Generation]:
     """The generations that overlap [since_ms, until_ms), oldest first, with the one in force at `since_ms`.
 
-    Raises ConfigError when the cluster publishes no streams for the table.
+    Raises ConfigError when the cluster does not publish their streams.
     """
     reader = _reader(session, table)
     starts = sorted(reader.starts_ms())
-    if not starts:
-        raise ConfigError(
-            f"{table.source}: the cluster publishes no CDC streams, so its log cannot be read; "
-            "compare everything instead: --mode full"
-        )
     ends: list[int | None] = [*starts[1:], None]
-    return [
+    found = [
         Generation(start, end, reader.ranges(start))
-        for start, end in zip(starts, ends, strict=True)
+        for start, end in zip(starts, ends, strict=False)
         if start < until_ms and (end is None or end > since_ms)
     ]
+    if not found or not all(generation.ranges for generation in found):
+        raise ConfigError(
+            f"{table.source}: the cluster does not publish the CDC streams of the time asked for, so the log cannot be "
+            "read; compare everything instead: --mode full"
+        )
+    return found
 
 
 def newest_start_ms(session: Any, table: TableRef, before_ms: int) -> int | None:

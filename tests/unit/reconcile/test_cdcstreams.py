@@ -2,67 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
-from cassandra import ConsistencyLevel, InvalidRequest
+from cassandra import ConsistencyLevel
 
 from reconcile.cdcstreams import Generation, generations, newest_start_ms
 from reconcile.errors import ConfigError
-from reconcile.model import TableRef
-
-TABLE = TableRef("shop.orders", "public.orders")
-
-
-def stream(token: int, number: int = 0) -> bytes:
-    return token.to_bytes(8, signed=True) + number.to_bytes(8)
-
-
-class Rows(list[tuple[Any, ...]]):
-    def one(self) -> tuple[Any, ...] | None:
-        return self[0] if self else None
-
-
-@dataclass
-class FakeSession:
-    """Answers the statements that find streams."""
-
-    vnodes: dict[int, list[tuple[int, set[bytes]]]] = field(default_factory=dict)
-    """Generation (ms) -> ranges."""
-    tablets: dict[int, list[bytes]] | None = None
-    nodes: int = 1
-    consistencies: set[int] = field(default_factory=set)
-
-    @property
-    def cluster(self) -> Any:
-        return SimpleNamespace(metadata=SimpleNamespace(all_hosts=lambda: [object()] * self.nodes))
-
-    def execute(self, statement: Any, parameters: Sequence[Any] | None = None) -> Rows:
-        query = getattr(statement, "query_string", statement)
-        if "scylla_keyspaces" in query:
-            if self.tablets is None:
-                raise InvalidRequest("unconfigured table scylla_keyspaces")
-            return Rows([(2,)])
-        if "system.cdc_timestamps" in query:
-            return Rows([(moment(time),) for time in self.tablets or ()])
-        if "system.cdc_streams" in query:
-            assert parameters is not None
-            assert tuple(parameters[:2]) == ("shop", "orders")
-            return Rows([(each,) for each in (self.tablets or {})[parameters[2]]])
-        self.consistencies.add(statement.consistency_level)
-        if "cdc_generation_timestamps" in query:
-            return Rows([(moment(time),) for time in self.vnodes])
-        assert parameters is not None
-        return Rows(list(self.vnodes[parameters[0]]))
-
-
-def moment(ms: int) -> datetime:
-    """As the driver returns it: UTC without a zone."""
-    return datetime.fromtimestamp(ms / 1000, tz=UTC).replace(tzinfo=None)
+from tests.unit.reconcile.fake_source import TABLE, FakeSession, stream
 
 
 def test_all_generations_that_overlap_the_window_are_found() -> None:
@@ -83,7 +28,7 @@ def test_the_generation_in_force_at_the_start_is_among_them_and_the_last_one_has
 
 
 def test_a_generation_that_ends_where_the_window_begins_is_not_read() -> None:
-    session = FakeSession({1_000: [], 2_000: []})
+    session = FakeSession({1_000: [], 2_000: [(0, {stream(1)})]})
 
     assert [each.start_ms for each in generations(session, TABLE, 2_000, 3_000)] == [2_000]
 
@@ -115,6 +60,13 @@ def test_a_keyspace_of_tablets_has_streams_of_its_own() -> None:
 def test_a_cluster_without_streams_is_refused_with_the_way_out() -> None:
     with pytest.raises(ConfigError, match=r"shop\.orders.*--mode full"):
         generations(FakeSession(), TABLE, 1_000, 2_000)
+
+
+def test_a_generation_without_streams_is_refused_because_its_changes_would_be_missed() -> None:
+    session = FakeSession({1_000: [(0, {stream(1)})], 2_000: []})
+
+    with pytest.raises(ConfigError, match=r"shop\.orders.*--mode full"):
+        generations(session, TABLE, 1_000, 3_000)
 
 
 def test_the_streams_of_a_token_are_those_of_its_range() -> None:
