@@ -84,6 +84,7 @@ class ScyllaSettings:
     admin_user: str
     admin_password: pulumi.Output[str]
     reader_password: pulumi.Output[str]
+    reconcile_password: pulumi.Output[str]
     cdc_ttl_seconds: int
 
 
@@ -113,6 +114,20 @@ class VaultSettings:
 
 
 @dataclass(frozen=True)
+class ReconcileSettings:
+    """The job that compares both databases."""
+
+    enabled: bool
+    schedule: str
+    time_zone: str
+    full_on: list[str]
+    repair: Literal["none", "missing", "mismatch", "all"]
+    workers: int
+    max_rows_per_second: int
+    memory_mb: int
+
+
+@dataclass(frozen=True)
 class TableSettings:
     """One replicated table; `columns` is set when this project creates the source table."""
 
@@ -133,6 +148,7 @@ class Settings:
     scylla: ScyllaSettings
     postgres: PostgresSettings
     vault: VaultSettings
+    reconcile: ReconcileSettings
     tables: list[TableSettings]
 
     @property

@@ -214,6 +214,15 @@ def load_settings(path: Path | None = None, environment: Mapping[str, str] = os.
         raise ConfigError(f"configuration {chosen} has problems:\n{problems}") from None
 
 
+def schedule_problems(schedule: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a schedule, by key; for a program that writes this configuration."""
+    try:
+        Schedule.model_validate(schedule)
+    except ValidationError as error:
+        return {str(each["loc"][0]): _what(dict(each)) for each in error.errors(include_url=False)}
+    return {}
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text())
@@ -254,13 +263,16 @@ def _mappings(data: Any, name: str) -> list[Mapping[str, Any]]:
 def _describe(error: dict[str, Any]) -> str:
     """Say what is wrong with a key, without the value that was given."""
     key = ".".join(str(part) for part in error["loc"])
+    return _problem(key, _what(error), key)
+
+
+def _what(error: Mapping[str, Any]) -> str:
     plain: dict[str, Callable[[], str]] = {
         "missing": lambda: "is missing",
         "extra_forbidden": lambda: "is not a key that reconcile knows",
         "value_error": lambda: str(error["ctx"]["error"]),
     }
-    what = plain.get(error["type"], lambda: str(error["msg"]).replace("Input should", "should"))()
-    return _problem(key, what, key)
+    return plain.get(error["type"], lambda: str(error["msg"]).replace("Input should", "should"))()
 
 
 def _problem(key: str, what: str, example_of: str) -> str:

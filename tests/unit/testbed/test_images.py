@@ -62,7 +62,7 @@ def test_only_missing_images_are_built_and_in_order(monkeypatch: pytest.MonkeyPa
 
     assert built == [role for role in catalog.TESTBED_IMAGES if role not in present]
     assert names == {role: catalog.testbed_image(role) for role in catalog.TESTBED_IMAGES}
-    assert lines[0] == "[3/10] image zookeeper: building"
+    assert lines[0] == "[3/12] image zookeeper: building"
 
 
 def test_an_image_whose_sources_changed_while_it_was_built_is_not_reported_as_built(
