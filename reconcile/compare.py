@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reconcile.key_batch import KeyBatch, source_keys, target_keys
+from reconcile.key_batch import KeyBatch, target_keys
 from reconcile.model import Difference, Key, Kind
 from reconcile.schema import ColumnPlan, TablePlan
 from reconcile.target import TargetRow
@@ -27,8 +27,6 @@ class BatchResult:
     matched_rows: int
     """Rows found on both sides, equal or not."""
     candidates: list[Difference]
-    keys: KeyBatch
-    """Of the source's rows."""
 
 
 def diff_row(plan: TablePlan, key: Key, source: Sequence[Any] | None, target: TargetRow | None) -> Difference | None:
@@ -62,9 +60,15 @@ def compare_rows(
     return [difference for difference in found if difference]
 
 
-def compare_batch(plan: TablePlan, source_rows: Sequence[Row], target_rows: Sequence[Row]) -> BatchResult:
-    """Compare raw rows of the source, key columns first, with the raw rows that the target has of these keys."""
-    keys = source_keys(plan.key, source_rows)
+def compare_batch(
+    plan: TablePlan, keys: KeyBatch, source_rows: Sequence[Row], target_rows: Sequence[Row]
+) -> BatchResult:
+    """Compare raw rows of the source, key columns first, with the raw rows that the target has of these keys.
+
+    Args:
+        keys: of the source's rows.
+        target_rows: in any order.
+    """
     by_key = dict(zip(target_keys(plan.key, target_rows).match, target_rows, strict=True))
     partners = list(map(by_key.get, keys.match))
     candidates: list[Difference] = []
@@ -78,7 +82,7 @@ def compare_batch(plan: TablePlan, source_rows: Sequence[Row], target_rows: Sequ
     for index in sorted(_unequal(plan, source_rows, found)):
         row, values = source_rows[index], found[index][len(plan.key) :]
         candidates += _as_list(diff_row(plan, plan.source_key(row), row[len(plan.key) :], TargetRow(values)))
-    return BatchResult(len(found), candidates, keys)
+    return BatchResult(len(found), candidates)
 
 
 def fingerprint(row: Sequence[Any] | TargetRow | None) -> bytes:

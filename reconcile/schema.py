@@ -58,6 +58,8 @@ class TablePlan:
     ignored_columns: tuple[str, ...] = ()
     target_only_columns: tuple[str, ...] = ()
     """Columns that only PostgreSQL has; not compared, never written."""
+    key_may_be_null: bool = False
+    """Whether PostgreSQL allows NULL in a column of the key."""
 
     @property
     def columns(self) -> tuple[ColumnPlan, ...]:
@@ -68,6 +70,11 @@ class TablePlan:
     def clustering_key(self) -> tuple[ColumnPlan, ...]:
         """The columns of the key that are not in the partition key."""
         return self.key[len(self.partition_key) :]
+
+    @property
+    def has_static_columns(self) -> bool:
+        """Whether a partition can hold values without a row."""
+        return any(column.is_static for column in self.values)
 
     @property
     def fingerprint(self) -> str:
@@ -135,6 +142,7 @@ def pair(
         cdc_ttl_seconds=cdc.ttl_seconds if cdc.enabled else CdcOptions().ttl_seconds,
         ignored_columns=ref.ignore_columns,
         target_only_columns=tuple(sorted(set(target.columns) - set(source.columns))),
+        key_may_be_null=not all(target.columns[name].is_not_null for name in key_names),
     )
 
 

@@ -15,7 +15,8 @@ from reconcile.model import TableRef
 # A domain is compared as the type below it; PostgreSQL's results name that type too.
 _COLUMNS_QUERY: Final = """
 SELECT a.attname, format_type(a.atttypid, a.atttypmod),
-       format_type(b.oid, CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END), b.oid, b.typarray
+       format_type(b.oid, CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END), b.oid, b.typarray,
+       a.attnotnull
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 JOIN pg_type b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
@@ -44,6 +45,7 @@ class TargetColumn:
     oid: int
     array_oid: int
     """Of arrays of the type."""
+    is_not_null: bool
 
 
 @dataclass(frozen=True)

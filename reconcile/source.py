@@ -15,7 +15,7 @@ from cassandra.query import BoundStatement, PreparedStatement
 from reconcile.errors import ConfigError
 from reconcile.model import Key, KeySpan, SourceSettings, TableRef
 from reconcile.schema import ColumnPlan, TablePlan
-from reconcile.source_pages import Pager, Row, SourceReadError
+from reconcile.source_pages import Pager, Row, read_error
 from reconcile.source_protocol import bind_and_read_raw
 from reconcile.source_session import RAW_PROFILE, connect, raw_session, server_is_scylla
 from reconcile.values_types import UserType
@@ -147,7 +147,7 @@ class SourceClient:
                     error = result
             if not waiting:
                 return found
-        raise SourceReadError(plan.ref.source, f"{len(waiting)} rows by key", error) from error
+        raise read_error(plan.ref.source, f"{len(waiting)} rows by key", error) from error
 
     def read_cells(self, plan: TablePlan, key: Key, columns: Sequence[str]) -> dict[str, tuple[int | None, int | None]]:
         """Return (write time in microseconds, remaining TTL in seconds) of cells; None for those that have none.

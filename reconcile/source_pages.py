@@ -43,11 +43,13 @@ _log = logging.getLogger(__name__)
 class SourceReadError(ReconcileError):
     """ScyllaDB did not answer a read at any attempt. Names the table, what was read and the last error."""
 
-    def __init__(self, table: str, what: str, error: BaseException | None) -> None:
-        super().__init__(
-            f"{table}: cannot read {what}: {type(error).__name__}: {error}; look at the nodes' load and at "
-            "`nodetool status`, then run again with --resume"
-        )
+
+def read_error(table: str, what: str, error: BaseException | None) -> SourceReadError:
+    """Return the error for a read that failed at each attempt."""
+    return SourceReadError(
+        f"{table}: cannot read {what}: {type(error).__name__}: {error}; look at the nodes' load and at "
+        "`nodetool status`, then run again with --resume"
+    )
 
 
 class Pager:
@@ -126,7 +128,7 @@ class Pager:
         try:
             return retrying(lambda: self._source.execute_raw(statement, paging_state, self._fetch_rows).result())
         except TRANSIENT as error:
-            raise SourceReadError(self._plan.ref.source, what, error) from error
+            raise read_error(self._plan.ref.source, what, error) from error
 
     def _rows_for_a_page(self, rows: RawRows) -> int:
         row_bytes = max(1, rows.size_bytes // len(rows))

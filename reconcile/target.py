@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from types import TracebackType
@@ -11,16 +12,23 @@ import psycopg
 from psycopg import sql
 from psycopg.types.numeric import Int8BinaryLoader
 from psycopg.types.string import ByteaBinaryLoader
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from reconcile.credentials import read_credentials
-from reconcile.errors import UnreachableError
+from reconcile.errors import ReconcileError, UnreachableError
+from reconcile.key_batch import KeyBatch
 from reconcile.model import Key, KeySpan, TargetSettings
 from reconcile.schema import ColumnPlan, TablePlan
 from reconcile.schema_target import table_identifier
 from reconcile.target_keys import ArrayDumper, BinaryArray, key_parameter, text_parameter
 
 CONNECT_TIMEOUT_SECONDS: Final = 10
+ATTEMPTS: Final = 5
+FIRST_WAIT_SECONDS: Final = 0.5
+LONGEST_WAIT_SECONDS: Final = 10.0
 EXPORT_ROWS: Final = 10_000
+
+_log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Row = tuple[Any, ...]
@@ -33,6 +41,10 @@ class TargetRow(NamedTuple):
     """Raw cells of the plan's value columns."""
     xmin: str | None = None
     """Version of the row, when it was asked for."""
+
+
+class TargetReadError(ReconcileError):
+    """PostgreSQL did not answer a read at any attempt. Names the table and the last error."""
 
 
 class TargetClient:
@@ -83,9 +95,9 @@ class TargetClient:
             for row in rows
         }
 
-    def lookup(self, plan: TablePlan, source_rows: Sequence[Row]) -> list[Row]:
-        """Return the raw rows, key columns first, whose keys are those of raw rows of the source; in any order."""
-        return self._lookup(plan, key_parameter(plan.key, source_rows))
+    def lookup(self, plan: TablePlan, keys: KeyBatch) -> list[Row]:
+        """Return the raw rows, key columns first, that have these keys of the source; in any order."""
+        return self._lookup(plan, key_parameter(keys))
 
     def keys_raw(self, plan: TablePlan) -> Iterator[list[Row]]:
         """Yield the raw keys of the whole table, in one snapshot."""
@@ -129,11 +141,32 @@ class TargetClient:
         return "\n".join(row[0] for row in self._reader.execute(query, values))
 
     def _lookup(self, plan: TablePlan, parameters: Sequence[Any], *, with_xmin: bool = False) -> list[Row]:
-        with self._reader.cursor(binary=True) as cursor:
-            self._read_raw(cursor, plan.columns)
-            if with_xmin:
-                cursor.adapters.register_loader("text", ByteaBinaryLoader)
-            return cursor.execute(lookup_query(plan, with_xmin=with_xmin), parameters).fetchall()
+        def attempt() -> list[Row]:
+            with self._reader.cursor(binary=True) as cursor:
+                self._read_raw(cursor, plan.columns)
+                if with_xmin:
+                    cursor.adapters.register_loader("text", ByteaBinaryLoader)
+                return cursor.execute(lookup_query(plan, with_xmin=with_xmin), parameters).fetchall()
+
+        retrying = Retrying(
+            retry=retry_if_exception_type((psycopg.OperationalError, UnreachableError)),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random_exponential(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS),
+            before_sleep=self._before_next_attempt,
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except psycopg.Error as error:
+            reason = " ".join(str(error).split())
+            raise TargetReadError(
+                f"{plan.ref.target}: cannot read rows by key: {reason}; see PostgreSQL's log"
+            ) from None
+
+    def _before_next_attempt(self, state: RetryCallState) -> None:
+        _log.warning("reading PostgreSQL failed, trying again: %s", state.outcome.exception() if state.outcome else "")
+        if (reader := self.__dict__.get("_reader")) and reader.broken:
+            del self.__dict__["_reader"]
 
     def _read_raw(self, cursor: psycopg.Cursor[Row] | psycopg.ServerCursor[Row], columns: Sequence[ColumnPlan]) -> None:
         for column in columns:

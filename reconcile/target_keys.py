@@ -10,13 +10,12 @@ from typing import Any, Final
 from psycopg import pq
 from psycopg.adapt import Dumper, PyFormat
 
+from reconcile.key_batch import FIXED_BYTES, KeyBatch
 from reconcile.model import Key
 from reconcile.schema import ColumnPlan
 from reconcile.values import Comparison
 from reconcile.values_parameter import UnrepresentableError
-from reconcile.values_postgres import UNIX_US
 
-_FIXED_BYTES: Final = {"uuid": 16, "integer": 4, "bigint": 8, "smallint": 2}
 _INT8: Final = struct.Struct(">q")
 _FIRST_TIMESTAMP: Final = -211_813_488_000_000_000
 """4714-11-24 BC in microseconds since 2000, where PostgreSQL's timestamps begin."""
@@ -52,19 +51,10 @@ class ArrayDumper(Dumper):
         return obj.data
 
 
-def key_parameter(key: Sequence[ColumnPlan], source_rows: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Return an array for each column of the key, of the keys of raw rows of the source.
-
-    Keys that PostgreSQL cannot hold are left out.
-    """
-    columns = list(zip(*(row[: len(key)] for row in source_rows), strict=True))
-    arrays = [_binary(column, cells) for column, cells in zip(key, columns, strict=True)]
-    if None not in arrays:
-        return arrays
-    canonical = [
-        [column.rule.canonical_source(cell) for cell in cells] for column, cells in zip(key, columns, strict=True)
-    ]
-    return text_parameter(key, list(zip(*canonical, strict=True)))
+def key_parameter(keys: KeyBatch) -> list[Any]:
+    """Return an array for each column of the key. Keys that PostgreSQL cannot hold are left out."""
+    arrays = [_binary(column, cells) for column, cells in zip(keys.columns, keys.cells, strict=True)]
+    return text_parameter(keys.columns, keys.canonical()) if None in arrays else arrays
 
 
 def text_parameter(key: Sequence[ColumnPlan], keys: Sequence[Key]) -> list[list[str]]:
@@ -83,35 +73,23 @@ def text_parameter(key: Sequence[ColumnPlan], keys: Sequence[Key]) -> list[list[
 def _binary(column: ColumnPlan, cells: Sequence[Any]) -> BinaryArray | None:
     """The cells as an array; None when some cell has to be looked at by itself."""
     comparison = column.rule.key_comparison
-    if comparison is Comparison.NUMBERS:
-        return _numbers(column, cells)
-    if comparison is not Comparison.BYTES or None in cells:
+    if comparison is Comparison.RULE or None in cells:
         return None
-    size = _FIXED_BYTES.get(column.rule.base_pg_type)
-    joined = b"".join(cells)
-    if size is None:
-        if b"\0" in joined and column.rule.base_pg_type != "bytea":
+    if comparison is Comparison.NUMBERS:
+        if not _FIRST_TIMESTAMP <= min(cells) <= max(cells) < _END_TIMESTAMP:
             return None
+        return _array(column, list(map(_INT8.pack, cells)), _INT8.size)
+    size_bytes = FIXED_BYTES.get(column.rule.base_pg_type)
+    if size_bytes is None and column.rule.base_pg_type != "bytea" and b"\0" in b"".join(cells):
+        return None
+    return None if size_bytes and b"" in cells else _array(column, cells, size_bytes)
+
+
+def _array(column: ColumnPlan, cells: Sequence[bytes], size_bytes: int | None) -> BinaryArray:
+    header = struct.pack(">iiIii", 1, 0, column.pg_oid, len(cells), 1)
+    if size_bytes is None:
         body = b"".join([len(cell).to_bytes(4, "big") + cell for cell in cells])
     else:
-        prefix = size.to_bytes(4, "big")
+        prefix = size_bytes.to_bytes(4, "big")
         body = prefix + prefix.join(cells)
-        if b"" in cells:
-            return None
-    return _array(column, len(cells), body)
-
-
-def _numbers(column: ColumnPlan, cells: Sequence[Any]) -> BinaryArray | None:
-    if None in cells:
-        return None
-    numbers = [cell * 1000 - UNIX_US for cell in cells]
-    if not _FIRST_TIMESTAMP <= min(numbers) <= max(numbers) < _END_TIMESTAMP:
-        return None
-    packed = [_INT8.pack(number) for number in numbers]
-    prefix = (8).to_bytes(4, "big")
-    return _array(column, len(cells), prefix + prefix.join(packed))
-
-
-def _array(column: ColumnPlan, count: int, body: bytes) -> BinaryArray:
-    header = struct.pack(">iiIii", 1, 0, column.pg_oid, count, 1)
     return BinaryArray(column.pg_array_oid, header + body)
