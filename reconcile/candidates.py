@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from reconcile.journal import Journal
 from reconcile.model import Difference, State
 from reconcile.queries import load
-from reconcile.records import Candidate, LogRecord, NewFinding
-from reconcile.store import UNSETTLED, Connection
+from reconcile.records import UNSETTLED, Candidate, LogRecord, NewFinding
+from reconcile.store import Connection
 
 _CANDIDATES: Final = TypeAdapter(list[Candidate])
 _LOG: Final = TypeAdapter(list[LogRecord])

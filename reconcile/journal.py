@@ -69,7 +69,13 @@ class Journal:
 
     @classmethod
     def begin(
-        cls, store: Store, request: RunRequest, fingerprint: str, ignored: Sequence[str], units: Sequence[Unit]
+        cls,
+        store: Store,
+        request: RunRequest,
+        fingerprint: str,
+        ignored: Sequence[str],
+        units: Sequence[Unit],
+        until: datetime | None = None,
     ) -> Journal:
         """Record a new run with all its units, which from now on never change."""
         run_id, owner = uuid4(), uuid4()
@@ -88,7 +94,7 @@ class Journal:
                     request.repair.value,
                     request.dry_run,
                     request.since,
-                    request.until,
+                    until,
                     fingerprint,
                     owner,
                     socket.gethostname(),
@@ -125,6 +131,8 @@ class Journal:
         owner = uuid4()
 
         def work(connection: Connection) -> None:
+            # Waits for transactions of the owner before, and keeps its next one out.
+            connection.execute("SELECT 1 FROM reconciliation_runs WHERE run_id = %s FOR UPDATE", (run.run_id,))
             connection.execute(
                 "UPDATE reconciliation_runs SET state = 'running', owner = %s, host = %s, process_id = %s, "
                 "attempt = attempt + CASE WHEN owner = %s THEN 0 ELSE 1 END, heartbeat_at = clock_timestamp(), "
@@ -141,10 +149,31 @@ class Journal:
         store.transact(work)
         return cls(store, run.run_id, owner, run.table_name)
 
+    @classmethod
+    def adopt(cls, store: Store, run: RunRecord, fingerprint: str) -> Journal:
+        """Take a run over to work on what it found, without going on with it. Call it with the table's lock held.
+
+        Raises:
+            ConfigError: the schema or the rules are not those that it began with.
+        """
+        if run.fingerprint != fingerprint:
+            raise ConfigError(
+                f"run {run.run_id} saw {run.table_name} with another schema or other rules, so its findings do not fit "
+                "any more; start a new run"
+            )
+        owner = uuid4()
+
+        def work(connection: Connection) -> None:
+            connection.execute("SELECT 1 FROM reconciliation_runs WHERE run_id = %s FOR UPDATE", (run.run_id,))
+            connection.execute("UPDATE reconciliation_runs SET owner = %s WHERE run_id = %s", (owner, run.run_id))
+
+        store.transact(work)
+        return cls(store, run.run_id, owner, run.table_name)
+
     def fence(self, connection: Connection) -> None:
         """Make sure, until the transaction ends, that no other process owns the run."""
         found = connection.execute(
-            "SELECT 1 FROM reconciliation_runs WHERE run_id = %s AND owner = %s AND state = 'running' FOR SHARE",
+            "SELECT 1 FROM reconciliation_runs WHERE run_id = %s AND owner = %s FOR KEY SHARE",
             (self.run_id, self.owner),
         ).fetchone()
         if not found:
@@ -273,10 +302,6 @@ class Journal:
         )
         units = {state.unit.number: state.unit for state in self.units()}
         return [(units[row["unit_number"]], row["error"] or "") for row in errors]
-
-    def set_window(self, end: datetime) -> None:
-        """Record how far an incremental run looks."""
-        self._fenced("UPDATE reconciliation_runs SET window_end = %s WHERE run_id = %s", (end, self.run_id))
 
     def note(
         self, *, waits_by: str | None = None, lag_seconds: float | None = None, breaker: str | None = None

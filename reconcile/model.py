@@ -92,6 +92,8 @@ class State(StrEnum):
     """A later look found both sides equal."""
     UNREPAIRABLE = "unrepairable"
     """PostgreSQL cannot hold the value."""
+    SUPERSEDED = "superseded"
+    """A later run found the row again; its finding counts."""
 
 
 class UnitKind(StrEnum):

@@ -27,6 +27,10 @@ class RunState(StrEnum):
 RESUMABLE = (RunState.INTERRUPTED, RunState.CRASHED, RunState.INCOMPLETE)
 
 
+UNSETTLED = (State.OPEN, State.UNSTABLE, State.UNREPAIRABLE)
+"""States of findings that still say: the two sides differ here."""
+
+
 class Phase(StrEnum):
     """The parts of a run, in order."""
 
@@ -151,6 +155,11 @@ class LogRecord:
     checks: int
     changes: int
     updated_at: datetime
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still says that the sides differ."""
+        return self.state in UNSETTLED
 
 
 @dataclass(frozen=True)

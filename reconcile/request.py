@@ -41,6 +41,10 @@ class Limits:
     """Nothing is confirmed while the pipeline is further behind."""
     settle_seconds: float = 120.0
     """How long a difference must stand before it counts."""
+    max_wait_seconds: float = 1_800.0
+    """How long the pipeline may take to catch up; then the run ends as incomplete and can be resumed."""
+    max_candidates: int = 100_000
+    """Rows that may differ at first sight before the scan stops: so many are not drift."""
     max_repairs: int = 1_000
     max_repair_ratio: float = 0.01
     """Of the compared rows."""

@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_expone
 from reconcile import migrations
 from reconcile.errors import ConfigError, UnreachableError
 from reconcile.model import State
-from reconcile.records import LogRecord, RepairRecord, RunRecord
+from reconcile.records import UNSETTLED, LogRecord, RepairRecord, RunRecord
 
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
@@ -28,9 +28,6 @@ _REPAIRS: Final = TypeAdapter(list[RepairRecord])
 
 RECONNECT_SECONDS: Final = 120.0
 """How long a restart of PostgreSQL may take before a run gives up and leaves itself to be resumed."""
-
-UNSETTLED: Final = (State.OPEN, State.UNSTABLE, State.UNREPAIRABLE)
-"""States of findings that still say: the two sides differ here."""
 
 
 class Store:
@@ -87,8 +84,8 @@ class Store:
             return done
         except psycopg.errors.InsufficientPrivilege as error:
             raise ConfigError(
-                f"PostgreSQL refuses ({_first_line(error)}); grant the role of reconcile USAGE and CREATE on schema "
-                f"{self.schema}, or SELECT, INSERT, UPDATE and DELETE on its tables"
+                f"PostgreSQL refuses ({_first_line(error)}); grant reconcile's role SELECT, INSERT, UPDATE and DELETE "
+                f"on the tables of schema {self.schema}, and on the target table when it is to repair"
             ) from error
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
             raise ConfigError(

@@ -183,5 +183,5 @@ COMMENT ON COLUMN reconciliation_repairs.undoes IS 'The repair that this one tak
 
 CREATE INDEX reconciliation_repairs_by_run ON reconciliation_repairs (run_id);
 CREATE UNIQUE INDEX reconciliation_repairs_undone_once ON reconciliation_repairs (undoes) WHERE outcome = 'applied';
-CREATE INDEX reconciliation_repairs_unverified ON reconciliation_repairs (run_id)
+CREATE INDEX reconciliation_repairs_unverified ON reconciliation_repairs (table_name)
     WHERE outcome = 'applied' AND verified_at IS NULL;
