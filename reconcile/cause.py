@@ -1,185 +1,190 @@
-"""The likely cause of a finding, decided from evidence that `evidence.py` gathers.
-
-A tag is given only where the evidence leaves no other ordinary explanation; `unknown` is an honest answer, a wrong
-guess sends somebody to the wrong place at night.
-"""
+"""Gathers the evidence for the causes of findings: the CDC log, write times, PostgreSQL's commit times, type rules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from time import monotonic, time
+from typing import Any, Final
 
-from reconcile.cdclog import Operation
-from reconcile.model import Cause, Kind
-
-CLOCK_SKEW_MS: Final = 5_000
-"""How far the clocks of the writers, ScyllaDB and PostgreSQL may be apart."""
+from reconcile.cause_rules import Cell, Event, Evidence, decide
+from reconcile.cdclog import cdc_enabled_ms
+from reconcile.compare import diff_row
+from reconcile.errors import ConfigError
+from reconcile.history import MOST_EVENTS, History, LoggedChange, RowHistory
+from reconcile.incremental import log_start
+from reconcile.log_changes import Operation, time_ms
+from reconcile.model import Cause, Difference, Key, Kind
+from reconcile.schema import ColumnPlan, TablePlan
+from reconcile.source import SourceClient
+from reconcile.target import TargetClient, TargetRow
+from reconcile.values_parameter import UnrepresentableError
 
 _WRITES: Final = frozenset({Operation.INSERT, Operation.UPDATE})
+_WANTED: Final = {Kind.MISSING: 1, Kind.EXTRA: MOST_EVENTS, Kind.MISMATCH: MOST_EVENTS}
+"""Changes in the log that are looked for."""
+
+Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class Event:
-    """A change in the CDC log that covers a row."""
+@dataclass
+class CauseContext:
+    """What the tagging of one run shares."""
 
-    time_ms: int
-    operation: Operation
-    """The start of a range stands for the range."""
-    covers_span: bool = False
-    """A range or partition delete, which names no row and so is not delivered."""
-    ttl_seconds: int | None = None
-    equals_target: bool | None = None
-    """Whether PostgreSQL now holds what the row was after the change; None when there is no image to compare."""
-
-    def expired(self, now_ms: int) -> bool:
-        """What was written has expired since."""
-        return bool(self.ttl_seconds) and self.time_ms + 1000 * (self.ttl_seconds or 0) <= now_ms
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A differing cell."""
-
-    source_is_null: bool
-    target_is_null: bool
-    written_ms: int | None
-    """WRITETIME in ScyllaDB; None for NULL, collections and user types."""
-    lossy: bool = False
-    """PostgreSQL holds what its column type can hold of the value."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is known about one finding."""
-
-    kind: Kind
-    now_ms: int
-    log_start_ms: int
-    """The CDC log holds all changes since."""
-    lag_ms: int
+    lag_seconds: float = 120.0
     """How late the pipeline may apply a change when it works."""
-    enabled_ms: int | None = None
-    """When CDC was enabled; None when the server does not tell."""
-    events: tuple[Event, ...] = ()
-    """Newest first."""
-    all_events: bool = True
-    """False when the log was too long to be read to its beginning."""
-    cells: tuple[Cell, ...] = ()
-    """MISMATCH: the differing cells."""
-    row_written_ms: int | None = None
-    """Newest WRITETIME of the row in ScyllaDB."""
-    representable: bool = True
-    """PostgreSQL can hold the row's values."""
-    default_ttl: bool = False
-    """The table has a default TTL."""
-    committed_ms: int | None = None
-    """When PostgreSQL's row was written; None where commit times are not tracked, or forgotten."""
+    log_budget_seconds: float = 300.0
+    """Time for reading the CDC log, of the whole run; what would need more stays unknown."""
+    log_seconds: float = 0.0
+    """Of it, what was used."""
 
 
-def decide(evidence: Evidence) -> Cause:
-    """The cause, by the first rule that holds; `unknown` when none does."""
-    return next((cause for cause, holds in _RULES if holds(evidence)), Cause.UNKNOWN)
+def tag_all(
+    source: SourceClient,
+    target: TargetClient,
+    plan: TablePlan,
+    differences: Sequence[Difference],
+    context: CauseContext,
+) -> list[Cause]:
+    """Return the likely cause of each difference, in their order.
+
+    Raises:
+        SourceReadError, UnreachableError: a row could not be read.
+    """
+    keys = [difference.key for difference in differences if difference.kind is not Kind.INVALID_KEY]
+    rows = source.read(plan, keys)
+    copies = target.read(plan, keys, with_xmin=True)
+    commits = target.commit_times({copy.xmin for copy in copies.values() if copy.xmin})
+    gathering = _Gathering(source, plan, rows, copies, commits, context)
+    histories = gathering.histories(differences)
+    return [decide(gathering.evidence(difference, histories.get(difference.key))) for difference in differences]
 
 
-def _unrepresentable(evidence: Evidence) -> bool:
-    return not evidence.representable
+class _Gathering:
+    """The evidence for one batch of differences."""
 
+    def __init__(
+        self,
+        source: SourceClient,
+        plan: TablePlan,
+        rows: Mapping[Key, Row | None],
+        copies: Mapping[Key, TargetRow],
+        commits: Mapping[str, datetime],
+        context: CauseContext,
+    ) -> None:
+        self._source = source
+        self._plan = plan
+        self._rows = rows
+        self._copies = copies
+        self._commits = commits
+        self._context = context
+        self._now_ms = round(time() * 1000)
+        self._enabled_ms = cdc_enabled_ms(source, plan.ref)
+        self._log_start_ms = self._find_log_start()
+        self._images: dict[tuple[Key, bytes], bool] = {}
 
-def _type_lossy(evidence: Evidence) -> bool:
-    return bool(evidence.cells) and all(cell.lossy for cell in evidence.cells)
+    def histories(self, differences: Sequence[Difference]) -> dict[Key, RowHistory]:
+        """What the log says about the rows, and whether PostgreSQL holds one of their older states."""
+        wanted = {each.key: _WANTED[each.kind] for each in differences if each.kind in _WANTED}
+        if not wanted or self._log_start_ms >= self._now_ms:
+            return {}
+        began, budget = monotonic(), self._context.log_budget_seconds - self._context.log_seconds
+        try:
+            history = History(self._source, self._plan, self._log_start_ms, self._now_ms)
+            found = history.rows(wanted, began + budget)
+            self._compare_images(history, found)
+        except ConfigError:
+            return {}  # no streams are published
+        finally:
+            self._context.log_seconds += monotonic() - began
+        return found
 
-
-def _range_or_partition_delete(evidence: Evidence) -> bool:
-    return evidence.kind is Kind.EXTRA and bool(evidence.events) and evidence.events[0].covers_span
-
-
-def _ttl_expired(evidence: Evidence) -> bool:
-    newest = evidence.events[0] if evidence.events else None
-    if evidence.kind is Kind.EXTRA:
-        if newest is not None:
-            return newest.operation in _WRITES and newest.expired(evidence.now_ms)
-        # Written and expired before the log begins, unless somebody wrote the row since.
-        return evidence.default_ttl and evidence.all_events and not _pg_local_write(evidence)
-    return (
-        newest is not None
-        and newest.equals_target is True  # PostgreSQL is up to date with the log, and still ScyllaDB differs
-        and all(cell.source_is_null for cell in evidence.cells)
-        and any(event.expired(evidence.now_ms) for event in evidence.events)
-    )
-
-
-def _null_overwrite(evidence: Evidence) -> bool:
-    newest_ms = evidence.row_written_ms
-    return (
-        bool(evidence.cells)
-        and newest_ms is not None
-        and all(
-            cell.target_is_null and cell.written_ms is not None and cell.written_ms < newest_ms
-            for cell in evidence.cells
+    def evidence(self, difference: Difference, history: RowHistory | None) -> Evidence:
+        """What is known about one difference."""
+        key = difference.key
+        row, copy = self._rows.get(key), self._copies.get(key)
+        written = self._write_times(difference, row)
+        committed = self._commits.get(copy.xmin or "") if copy else None
+        logged = history.changes if history else []
+        return Evidence(
+            kind=difference.kind,
+            now_ms=self._now_ms,
+            log_start_ms=self._log_start_ms,
+            lag_ms=round(self._context.lag_seconds * 1000),
+            enabled_ms=self._enabled_ms,
+            events=tuple(self._event(key, each) for each in logged),
+            all_events=history is not None and history.complete,
+            cells=self._cells(difference, row, copy, written),
+            row_written_ms=max(written.values(), default=None),
+            representable=row is None or all(map(_is_representable, self._plan.values, row)),
+            default_ttl=self._plan.default_ttl_seconds > 0,
+            committed_ms=None if committed is None else round(committed.timestamp() * 1000),
         )
-    )
+
+    def _find_log_start(self) -> int:
+        try:
+            return log_start(self._source, self._plan, self._now_ms).ms
+        except ConfigError:
+            return self._now_ms  # no log
+
+    def _compare_images(self, history: History, found: Mapping[Key, RowHistory]) -> None:
+        """See whether PostgreSQL holds what the rows were after their changes."""
+        events = [
+            (key, logged)
+            for key, row in found.items()
+            for logged in row.changes
+            if key in self._copies and logged.change.operation in _WRITES
+        ]
+        for (key, logged), image in zip(events, history.images(events), strict=True):
+            if image is not None:
+                equal = diff_row(self._plan, key, image, self._copies[key]) is None
+                self._images[key, logged.change.time_id] = equal
+
+    def _event(self, key: Key, logged: LoggedChange) -> Event:
+        change = logged.change
+        return Event(
+            time_ms(change.time_id),
+            change.operation,
+            change.deletes_span,
+            change.ttl_seconds,
+            self._images.get((key, change.time_id)),
+        )
+
+    def _write_times(self, difference: Difference, row: Row | None) -> dict[str, int]:
+        """WRITETIME of the row's cells, ms."""
+        if row is None:
+            return {}
+        cells = self._source.read_cells(self._plan, difference.key, [column.name for column in self._plan.values])
+        return {name: written // 1000 for name, (written, _) in cells.items() if written is not None}
+
+    def _cells(
+        self, difference: Difference, row: Row | None, copy: TargetRow | None, written: Mapping[str, int]
+    ) -> tuple[Cell, ...]:
+        if difference.kind is not Kind.MISMATCH or row is None or copy is None:
+            return ()
+        cells = zip(self._plan.values, row, copy.values, strict=True)
+        return tuple(
+            Cell(ours is None, theirs is None, written.get(column.name), _is_lossy(column, ours))
+            for column, ours, theirs in cells
+            if column.name in difference.columns
+        )
 
 
-def _stale_update(evidence: Evidence) -> bool:
-    if evidence.kind is not Kind.MISMATCH or not evidence.events:
-        return False
-    newest, *older = evidence.events
-    if newest.equals_target:
-        return False
-    return any(event.equals_target for event in older) or _older_than(evidence, newest)
+def _problem(column: ColumnPlan, cell: Any) -> UnrepresentableError | None:
+    """Why PostgreSQL's column cannot hold a cell of ScyllaDB as it is."""
+    try:
+        column.rule.to_parameter(column.rule.canonical_source(cell))
+    except UnrepresentableError as error:
+        return error
+    return None
 
 
-def _never_arrived(evidence: Evidence) -> bool:
-    if not evidence.events:
-        return False
-    newest, *older = evidence.events
-    if evidence.kind is Kind.MISSING:
-        return newest.operation in _WRITES
-    if evidence.kind is not Kind.EXTRA or newest.operation in _WRITES or newest.covers_span:
-        return False
-    # A delete of a row by its key is delivered; this one left the row as it was before.
-    since_ms = evidence.committed_ms
-    rewritten = since_ms is not None and since_ms > newest.time_ms + evidence.lag_ms
-    left = any(event.equals_target for event in older) and not rewritten
-    return left or _older_than(evidence, newest)
+def _is_representable(column: ColumnPlan, cell: Any) -> bool:
+    problem = _problem(column, cell)
+    return problem is None or problem.lossy
 
 
-def _pre_cdc(evidence: Evidence) -> bool:
-    enabled_ms, written_ms = evidence.enabled_ms, evidence.row_written_ms
-    if enabled_ms is None or written_ms is None or written_ms >= enabled_ms or evidence.events:
-        return False
-    if evidence.kind is Kind.MISSING:
-        return True
-    committed_ms = evidence.committed_ms
-    return evidence.kind is Kind.MISMATCH and committed_ms is not None and committed_ms < enabled_ms
-
-
-def _pg_local_write(evidence: Evidence) -> bool:
-    """PostgreSQL's row was written when the pipeline had nothing to write, and is no state that the row ever had."""
-    committed_ms = evidence.committed_ms
-    if committed_ms is None or not evidence.all_events or evidence.kind not in (Kind.EXTRA, Kind.MISMATCH):
-        return False
-    earliest_ms = committed_ms - evidence.lag_ms
-    delivered = any(earliest_ms <= event.time_ms <= committed_ms + CLOCK_SKEW_MS for event in evidence.events)
-    known_state = any(event.equals_target for event in evidence.events)
-    return earliest_ms >= evidence.log_start_ms and not delivered and not known_state
-
-
-def _older_than(evidence: Evidence, event: Event) -> bool:
-    """PostgreSQL's row was written before the event and never after it."""
-    return evidence.committed_ms is not None and evidence.committed_ms + CLOCK_SKEW_MS < event.time_ms
-
-
-_RULES: Final[tuple[tuple[Cause, Callable[[Evidence], bool]], ...]] = (
-    # These two are facts about the value; they explain the absence of a row better than its event in the log does.
-    (Cause.UNREPRESENTABLE, _unrepresentable),
-    (Cause.TYPE_LOSSY, _type_lossy),
-    (Cause.RANGE_OR_PARTITION_DELETE, _range_or_partition_delete),
-    (Cause.TTL_EXPIRED, _ttl_expired),
-    (Cause.NULL_OVERWRITE, _null_overwrite),
-    (Cause.STALE_UPDATE, _stale_update),
-    (Cause.NEVER_ARRIVED, _never_arrived),
-    (Cause.PRE_CDC, _pre_cdc),
-    (Cause.PG_LOCAL_WRITE, _pg_local_write),
-)
+def _is_lossy(column: ColumnPlan, cell: Any) -> bool:
+    problem = _problem(column, cell)
+    return problem is not None and problem.lossy

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconcile.cause import Cell, Event, Evidence, decide
-from reconcile.cdclog import Operation
+from reconcile.cause_rules import Cell, Event, Evidence, decide
+from reconcile.log_changes import Operation
 from reconcile.model import Cause, Kind
 
 HOUR_MS = 3_600_000
@@ -29,7 +29,7 @@ def row_delete(at_hour: float) -> Event:
 
 
 def span_delete(at_hour: float, operation: Operation = Operation.RANGE_START_INCLUSIVE) -> Event:
-    return Event(int(at_hour * HOUR_MS), operation, covers_span=True)
+    return Event(int(at_hour * HOUR_MS), operation, deletes_span=True)
 
 
 def cell(*, source_null: bool = False, target_null: bool = False, written_hour: float | None = None) -> Cell:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid1
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.cdclog import Change, KeyShape, LogRow, Operation, changes, time_ms
+from reconcile.log_changes import Change, KeyShape, LogRow, Operation, changes, time_ms
 from reconcile.model import KeySpan
 
 READINGS = KeyShape(1, ("int", "int"), (False, False))
