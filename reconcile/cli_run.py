@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from reconcile import options
 from reconcile.batch import exit_code, run_tables
+from reconcile.cli_errors import errors
 from reconcile.compose import chosen_tables, connections, run_requests, with_options
-from reconcile.errors import ExitCode, ReconcileError
 from reconcile.options import OutputFormat
 from reconcile.progress import ProgressStyle, RunEvents, display
 from reconcile.results import results
-from reconcile.run import reconcile_table
 from reconcile.settings import load_settings
-
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def errors() -> Iterator[None]:
-    """End with the error's exit code and its message."""
-    try:
-        yield
-    except ReconcileError as error:
-        _err.print(f"[bold red]error:[/] {escape(str(error))}")
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        _err.print("interrupted")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def run(
@@ -64,6 +43,8 @@ def run(
     config: options.Config = None,
 ) -> None:
     """Compare tables, and repair what differs if asked to. The exit code tells how it ended."""
+    from reconcile.run import reconcile_table  # the drivers take a second to load
+
     with errors():
         settings = with_options(
             load_settings(config),

@@ -37,6 +37,10 @@ class ConfigError(ReconcileError):
     exit_code = ExitCode.CONFIG
 
 
+class LogTooShortError(ConfigError):
+    """The CDC log does not reach back as far as an incremental run is asked to; a full run is the way out."""
+
+
 class UnreachableError(ReconcileError):
     """A database or service does not answer; names it."""
 

@@ -16,7 +16,7 @@ from typing import Final
 from reconcile.cdclog import LogReader, cdc_enabled_ms
 from reconcile.cdcstreams import Generation, generations
 from reconcile.durations import show_seconds
-from reconcile.errors import ConfigError, ReconcileError
+from reconcile.errors import ConfigError, LogTooShortError, ReconcileError
 from reconcile.log_compare import LogComparison
 from reconcile.model import ScanOptions, Unit, UnitKind, UnitResult
 from reconcile.schema import TablePlan
@@ -70,7 +70,7 @@ def plan_units(
     window = _milliseconds(since), min(_milliseconds(until), now_ms - round(confidence_seconds * 1000))
     start = log_start(source, plan, now_ms)
     if window[0] < start.ms:
-        raise ConfigError(_too_old(plan, since, start))
+        raise LogTooShortError(_too_old(plan, since, start))
     if window[0] >= window[1]:
         raise ConfigError(
             f"{plan.ref.source}: nothing to compare since {since.isoformat(timespec='seconds')}: the last "

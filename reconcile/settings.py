@@ -115,6 +115,9 @@ class Schedule(_Section):
             CronTrigger.from_crontab(cron)
         except ValueError as error:
             raise ValueError(f"is not a cron expression: {error}") from None
+        if any(character.isdigit() for character in cron.split()[4]):
+            # Cron's 0 is Sunday, the scheduler's is Monday.
+            raise ValueError("has numbers for days of the week; write mon, tue, wed, thu, fri, sat, sun")
         return cron
 
     @property

@@ -25,7 +25,7 @@ from tests.unit.reconcile.runs import FINDING, FakeRuns, config_file
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRuns:
     fake = FakeRuns()
-    monkeypatch.setattr("reconcile.cli_run.reconcile_table", fake)
+    monkeypatch.setattr("reconcile.run.reconcile_table", fake)
     monkeypatch.setenv("RECONCILE_CONFIG", str(config_file(tmp_path)))
     return fake
 
