@@ -1,6 +1,7 @@
 """The operator's command line, `cdc`. The Makefile's targets are these commands."""
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from ops import demo as demo_command
 from ops import down as down_command
 from ops import java_tests
 from ops import preview as preview_command
+from ops import reconcile as reconcile_command
 from ops import up as up_command
 from ops.errors import OpsError
 from ops.smoke import DEFAULT_ROWS, run_smoke
@@ -41,15 +43,15 @@ class Format(StrEnum):
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
-    """End with exit code 1 and a message for problems that a person can act on."""
+def _errors(exit_code: int = 1) -> Iterator[None]:
+    """End with the exit code and a message for problems that a person can act on."""
     try:
         yield
     except OpsError as error:
         _err.print(f"[bold red]error:[/] {escape(error.message)}")
         if error.hint:
             _err.print(escape(error.hint))
-        raise typer.Exit(1) from None
+        raise typer.Exit(exit_code) from None
     except ScyllaError as error:
         _err.print(f"[bold red]error:[/] {escape(str(error))}")
         raise typer.Exit(1) from None
@@ -148,6 +150,19 @@ def demo(
         outputs = workspace.outputs(workspace.existing_stack(stack))
         written = demo_command.run_demo(outputs, rate, duration, workspace.progress.line)
         _out.print(f"{written} changes written")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def reconcile(context: typer.Context, stack: Stack = "") -> None:
+    """Compare both databases where the reconcile job runs: `cdc reconcile -- run --table shop.users`."""
+    # 1 would say that there are differences.
+    with _errors(exit_code=2):
+        workspace = Workspace()
+        terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        name = workspace.existing_stack(stack)
+        argv = reconcile_command.command(workspace, name, context.args, terminal=terminal)
+        # Takes this process's place: signals, terminal and exit code are the command's own.
+        os.execvp(argv[0], argv)  # noqa: S606 no shell, on purpose
 
 
 @app.command()

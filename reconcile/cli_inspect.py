@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -18,28 +17,22 @@ from reconcile.cli_errors import errors
 from reconcile.compose import chosen_tables
 from reconcile.errors import ExitCode
 from reconcile.findings import finding_json, finding_line
-from reconcile.options import OutputFormat
+from reconcile.options import OutputFormat, PlainFormat
 from reconcile.report import SCHEMA_VERSION, outcome_text, summary_json
 from reconcile.settings import load_settings
 
 _COLORS = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
-class PlainFormat(StrEnum):
-    """How a result is printed that comes at once."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-Plain = Annotated[PlainFormat, typer.Option("--format", help="text or json.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, as `status` and every summary show it.")]
 Limit = Annotated[int, typer.Option(min=0, help="Newest runs that are listed.")]
 Findings = Annotated[int, typer.Option("--limit", min=0, help="Findings and repairs that are printed as text; 0: all.")]
 All = Annotated[bool, typer.Option("--all", help="Also findings that are settled: repaired, resolved, superseded.")]
 
 
-def check(table: options.Tables = None, format_: Plain = PlainFormat.TEXT, config: options.Config = None) -> None:
+def check(
+    table: options.Tables = None, format_: options.Plain = PlainFormat.TEXT, config: options.Config = None
+) -> None:
     """Look at everything that a run needs, without running: logins, rights, schemas, query plans, CDC, pipeline."""
     from reconcile import check as checks
 
@@ -65,7 +58,7 @@ def check(table: options.Tables = None, format_: Plain = PlainFormat.TEXT, confi
 def status(
     table: options.Tables = None,
     limit: Limit = 10,
-    format_: Plain = PlainFormat.TEXT,
+    format_: options.Plain = PlainFormat.TEXT,
     config: options.Config = None,
 ) -> None:
     """Show how each table stands, and the newest runs."""
