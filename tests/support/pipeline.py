@@ -97,17 +97,19 @@ def run(*argv: str, timeout_seconds: float = 300) -> subprocess.CompletedProcess
 def claim_stack() -> IO[str]:
     """Own the machine's test stack until the file returned is closed, and remove what an ended test run left of it.
 
-    A run in another checkout that is still going on is waited for.
+    Runs of the checkout that brought the stack up share it; another checkout waits until they have ended.
     """
     path = cache_dir(os.environ) / f"tests-{STACK}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    fcntl.flock(lock, fcntl.LOCK_SH)
     workspace = Workspace()
     known = workspace.cli(STACK, workspace.tools()).summary()
     if known is None or not known.resources:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         for command in workspace.docker(STACK).leftovers(STACK).removal().splitlines():
             run(*shlex.split(command))
+        fcntl.flock(lock, fcntl.LOCK_SH)
     return lock
 
 
