@@ -1,0 +1,134 @@
+"""The command line `reconcile` on the tests' stack."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.pipeline import PROJECT, Pipeline
+
+TIMEOUT_SECONDS = 3 * 3600
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding as it stands in `reconciliation_log`."""
+
+    key: tuple[Any, ...]
+    kind: str
+    cause: str
+    state: str
+    columns: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    exit_code: int
+    summary: dict[str, Any]
+    """Of the one table."""
+    stderr: str
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return str(self.summary["run_id"])
+
+
+@dataclass
+class ReconcileCli:
+    """Runs commands with a configuration made of the stack's outputs."""
+
+    pipeline: Pipeline
+    directory: Path
+    tables: Sequence[str]
+
+    def __post_init__(self) -> None:
+        self.config = self.directory / "reconcile.yaml"
+        self.config.write_text(yaml.safe_dump(self._settings()))
+
+    def start(self, *arguments: str, table: str | None = None) -> subprocess.Popen[str]:
+        """Start `reconcile run` on one table."""
+        command = [sys.executable, "-m", "reconcile", "run", "--config", str(self.config), "--format", "json"]
+        return subprocess.Popen(
+            [*command, "--table", table or self.tables[0], *arguments],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, table: str | None = None) -> Ended:
+        """Run `reconcile run` on one table to its end."""
+        return self.wait(self.start(*arguments, table=table))
+
+    def wait(self, process: subprocess.Popen[str]) -> Ended:
+        """Wait for the end of a started command."""
+        try:
+            stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+        finally:
+            process.kill()
+        assert stdout.strip(), f"reconcile ended with {process.returncode} and no summary:\n{stderr[-4000:]}"
+        (summary,) = json.loads(stdout)["runs"]
+        return Ended(process.returncode, summary, stderr)
+
+    def findings(self, run_id: str) -> list[Found]:
+        """What the log holds of a run."""
+        with self.pipeline.postgres() as connection:
+            rows = connection.execute(
+                "SELECT pk, kind, cause, state, differing_columns FROM reconcile.reconciliation_log WHERE run_id = %s",
+                (run_id,),
+            ).fetchall()
+        return [
+            Found(tuple(pk.values()), kind, cause, state, frozenset(names)) for pk, kind, cause, state, names in rows
+        ]
+
+    def _settings(self) -> dict[str, Any]:
+        outputs = self.pipeline.outputs
+        host, _, port = outputs.endpoints["postgres"].partition(":")
+        return {
+            "scylla": {
+                "contact_points": [outputs.endpoints["scylla"]],
+                "credentials_file": self._login("scylla", outputs.scylla.username, outputs.scylla.password),
+            },
+            "postgres": {
+                "host": host,
+                "port": int(port),
+                "database": outputs.postgres_database,
+                "credentials_file": self._login("postgres", outputs.postgres.username, outputs.postgres.password),
+            },
+            "pipeline": {
+                "connect_url": outputs.endpoints["connect"],
+                "source_connector": outputs.connectors["source"],
+                "sink_connector": outputs.connectors["sink"],
+                "kafka_bootstrap_servers": outputs.endpoints["kafka"],
+                "window_size_ms": outputs.window_ms,
+                "confidence_window_ms": outputs.confidence_ms,
+            },
+            "run": {"spool_directory": str(self.directory / "spool")},
+            "tables": [
+                {"source": table.source, "target": table.target, "topic": table.topic}
+                for table in outputs.tables
+                if table.source in self.tables
+            ],
+        }
+
+    def _login(self, name: str, username: str, password: str) -> str:
+        path = self.directory / f"{name}.properties"
+        path.touch(mode=0o600)
+        path.write_text(f"username={username}\npassword={password}\n")
+        return str(path)
+
+
+def since(moment: datetime) -> tuple[str, str]:
+    """The options of an incremental run."""
+    return "--since", moment.isoformat()
