@@ -153,8 +153,9 @@ def _java_address_text(text: str) -> str:
 
 
 def _civil(days: int) -> str:
-    """Proleptic Gregorian with astronomical years, such as -0004-01-01."""
-    return str(np.datetime64(days, "D"))
+    """Proleptic Gregorian with astronomical years, such as -0004-01-01 (numpy counts the sign as a digit)."""
+    text = str(np.datetime64(days, "D"))
+    return f"-{text[1:].zfill(10)}" if text.startswith("-") else text
 
 
 def java_date(days: int) -> str:
