@@ -6,10 +6,14 @@ from collections.abc import Iterator
 
 # Its pytest plugin would import it after the tests of Pulumi programs, whose leftovers trip CPython 3.11 when a
 # collection runs while modules are parsed.
-import hypothesis  # noqa: F401
+import hypothesis
 import pytest
 
 from tests.support.pipeline import Pipeline, bring_up, claim_stack, write_stack_file
+
+# The same examples in each run; `--hypothesis-profile default` looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
