@@ -37,6 +37,7 @@ PORT_OFFSET = int(os.environ.get("CDC_TEST_PORT_OFFSET", "5000"))
 """The tests' stack stays out of the way of one that a person has brought up, and of another checkout's."""
 UP_TIMEOUT_SECONDS = 60 * 60
 POLL_SECONDS = 0.1
+CQL_TIMEOUT_SECONDS = 30
 
 
 LAB_TABLES: list[dict[str, Any]] = [
@@ -164,8 +165,12 @@ class Pipeline:
             port=int(port),
             auth_provider=PlainTextAuthProvider(self.outputs.scylla.username, self.outputs.scylla.password),
             protocol_version=4,
+            connect_timeout=CQL_TIMEOUT_SECONDS,
+            control_connection_timeout=CQL_TIMEOUT_SECONDS,
             execution_profiles={
-                "EXEC_PROFILE_DEFAULT": ExecutionProfile(WhiteListRoundRobinPolicy([host]), request_timeout=30)
+                "EXEC_PROFILE_DEFAULT": ExecutionProfile(
+                    WhiteListRoundRobinPolicy([host]), request_timeout=CQL_TIMEOUT_SECONDS
+                )
             },
         )
         try:
