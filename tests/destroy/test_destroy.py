@@ -12,13 +12,13 @@ pytestmark = pytest.mark.integration
 
 
 def leftovers() -> list[str]:
-    """Containers, networks and volumes with the stack's prefix."""
-    prefix = f"scylla-pg-cdc-{STACK}"
+    """Containers, networks and volumes with the stack's name."""
+    name_of_stack = f"scylla-pg-cdc-{STACK}"
     found = []
     for kind, template in (("container", "{{.Names}}"), ("network", "{{.Name}}"), ("volume", "{{.Name}}")):
         everything = ["--all"] if kind == "container" else []
         names = run("docker", kind, "ls", *everything, "--format", template).stdout.split()
-        found += [f"{kind} {name}" for name in names if name.startswith(prefix)]
+        found += [f"{kind} {name}" for name in names if f"{name}-".startswith(f"{name_of_stack}-")]
     return found
 
 
