@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pulumi
 import pulumi_docker as docker
-from testbed.catalog import testbed_image
 
 from components.digest import tree_digest
 from infra.settings import DockerSettings
+from testbed.catalog import testbed_image
 
 PUBLIC_IMAGES = {
     # Confluent Platform 7.6 carries Kafka 3.6; 7.5 carries 3.5, but its registry speaks to any broker.
