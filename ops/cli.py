@@ -173,7 +173,9 @@ def prepare() -> None:
 def test_java() -> None:
     """Run the tests of the Java parts with Maven."""
     with _errors():
-        java_tests.run_all(Workspace())
+        workspace = Workspace()
+        up_command.ensure_engine(workspace)
+        java_tests.run_all(workspace)
 
 
 if __name__ == "__main__":
