@@ -17,12 +17,14 @@ from infra.settings import (
     DockerSettings,
     KafkaSettings,
     PostgresSettings,
+    ReconcileSettings,
     RegistrySettings,
     ScyllaSettings,
     Settings,
     TableSettings,
     VaultSettings,
 )
+from reconcile.settings import schedule_problems
 
 T = TypeVar("T")
 
@@ -129,6 +131,7 @@ def load_settings() -> Settings:
         scylla=_scylla(reader),
         postgres=_postgres(reader),
         vault=_vault(reader),
+        reconcile=_reconcile(reader),
         tables=_tables(reader),
     )
     if reader.problems:
@@ -223,6 +226,7 @@ def _scylla(reader: _Reader) -> ScyllaSettings:
         admin_user=reader.text("scyllaAdminUser"),
         admin_password=reader.secret("scyllaAdminPassword"),
         reader_password=reader.secret("scyllaReaderPassword"),
+        reconcile_password=reader.secret("scyllaReconcilePassword"),
         cdc_ttl_seconds=reader.integer("cdcTtlSeconds", 3600),
     )
 
@@ -250,6 +254,24 @@ def _vault(reader: _Reader) -> VaultSettings:
         address=reader.external(mode, "vaultAddress", reader.text("vaultAddress"), "https://host:8200"),
         token=reader.secret("vaultToken"),
     )
+
+
+def _reconcile(reader: _Reader) -> ReconcileSettings:
+    reconcile = ReconcileSettings(
+        enabled=reader.flag("reconcileEnabled"),
+        schedule=reader.text("reconcileSchedule", '"0 2 * * *"'),
+        time_zone=reader.text("reconcileTimeZone", "Europe/Berlin"),
+        full_on=[str(day) for day in reader.items("reconcileFullOn", "[sun]")],
+        repair=reader.choice("reconcileRepair", "none", "missing", "mismatch", "all"),
+        workers=reader.integer("reconcileWorkers", 1),
+        max_rows_per_second=reader.integer("reconcileMaxRowsPerSecond", 0),
+        memory_mb=reader.integer("reconcileMemoryMb", 256),
+    )
+    keys = {"cron": "reconcileSchedule", "time_zone": "reconcileTimeZone", "full_on": "reconcileFullOn"}
+    schedule = {"cron": reconcile.schedule, "time_zone": reconcile.time_zone, "full_on": reconcile.full_on}
+    for name, problem in schedule_problems(schedule).items():
+        reader.problem(keys[name], problem, {"cron": '"0 2 * * *"', "time_zone": "Europe/Berlin"}.get(name, "[sun]"))
+    return reconcile
 
 
 def _tables(reader: _Reader) -> list[TableSettings]:

@@ -24,7 +24,7 @@ from components.kafka_connect.worker import SWARM_TASK_NAME, WorkerArgs, worker_
 from components.service import Host, Service, named_volume
 from components.swarm_service import Placement, SwarmService
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
-from components.vault.secrets import PipelineSecrets
+from components.vault.secrets import AppRole
 from infra.images import Images
 from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, SOURCE_OFFSETS_TOPIC
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
@@ -41,6 +41,9 @@ class Connect:
 
     server: Server
     url: str
+    """REST API as seen from where Pulumi runs."""
+    url_inside: str
+    """The same as seen from the network."""
     services: list[Service]
 
 
@@ -53,20 +56,18 @@ class ConnectWorkers:
         self._images = images
         self._host = host
 
-    def bring_up(
-        self, kafka: Kafka, vault: Vault, secrets: PipelineSecrets, wait_for: Sequence[pulumi.Resource]
-    ) -> Connect:
+    def bring_up(self, kafka: Kafka, vault: Vault, role: AppRole, wait_for: Sequence[pulumi.Resource]) -> Connect:
         """Start agent and workers, or find existing ones; the gate opens when the REST API answers."""
         settings = self._settings.connect
         if settings.mode == "external":
             gate = _connect_gate(settings.url, [])
-            return Connect(Server(gate, None), settings.url, [])
+            return Connect(Server(gate, None), settings.url, settings.url, [])
         agent = AgentArgs(
             host=self._host,
             image=self._images.id("vault"),
             vault_address=vault.address_inside,
-            role_id=secrets.role_id,
-            secret_id=secrets.secret_id,
+            role_id=role.role_id,
+            secret_id=role.secret_id,
             secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
         )
         workers = WorkerArgs(
@@ -80,8 +81,8 @@ class ConnectWorkers:
             secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
         )
         if settings.mode == "service":
-            return self._swarm(agent, workers, [*secrets.ready, *wait_for])
-        return self._containers(agent, workers, secrets, wait_for)
+            return self._swarm(agent, workers, [*role.ready, *wait_for])
+        return self._containers(agent, workers, role, wait_for)
 
     def _swarm(self, agent: AgentArgs, workers: WorkerArgs, wait_for: Sequence[pulumi.Resource]) -> Connect:
         settings = self._settings.connect
@@ -96,10 +97,10 @@ class ConnectWorkers:
             pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[rendered])),
         )
         gate = _connect_gate(settings.url, [service.service])
-        return Connect(Server(gate, None), settings.url, [])
+        return Connect(Server(gate, None), settings.url, f"http://connect:{ports.CONNECT_REST}", [])
 
     def _containers(
-        self, agent: AgentArgs, workers: WorkerArgs, secrets: PipelineSecrets, wait_for: Sequence[pulumi.Resource]
+        self, agent: AgentArgs, workers: WorkerArgs, role: AppRole, wait_for: Sequence[pulumi.Resource]
     ) -> Connect:
         # A volume of the same name would keep the old one's options.
         ours = pulumi.ResourceOptions(provider=self._docker, delete_before_replace=True)
@@ -108,7 +109,7 @@ class ConnectWorkers:
         rendered = Service(
             "vault-agent",
             agent_service(agent),
-            pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=secrets.ready)),
+            pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=role.ready)),
         )
         services = [
             Service(
@@ -121,7 +122,8 @@ class ConnectWorkers:
         first = services[0].container
         url = f"http://{self._host.address(ports.PUBLISHED_CONNECT_REST)}"
         gate = _connect_gate(url, [service.container for service in services])
-        return Connect(Server(gate, first), url, [rendered, *services])
+        inside = f"http://{_worker_aliases(1)[0]}:{ports.CONNECT_REST}"
+        return Connect(Server(gate, first), url, inside, [rendered, *services])
 
 
 def _worker_aliases(workers: int) -> list[str]:

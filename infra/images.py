@@ -20,9 +20,11 @@ PUBLIC_IMAGES = {
     "scylla": "scylladb/scylla:5.4.2",
     "postgres": "postgres:15.5",
     "vault": "hashicorp/vault:1.15.4",
+    "python": "python:3.11.11-slim-bookworm",
 }
 PROJECT = Path(__file__).parents[1]
 CONNECT_CONTEXT = "images/kafka-connect"
+RECONCILE_SOURCES = ("images/reconcile", "reconcile")
 DIGEST_LENGTH = 12
 
 
@@ -59,6 +61,21 @@ class Images:
                 build_args={"BASE_IMAGE": base.name, "PLUGINS_IMAGE": plugins.name},
             ),
             triggers={"plugins": plugins.image_id, "base": base.image_id},
+        ).image_id
+
+    def reconcile_id(self) -> pulumi.Output[str]:
+        """Id of the reconcile job's image; built here unless the configuration names a finished one."""
+        if "reconcile" in self._settings.image_overrides or self._settings.images == "testbed":
+            return self.id("reconcile")
+        base = self._image("python", self.reference("python"))
+        digest = tree_digest(*(PROJECT / source for source in RECONCILE_SOURCES))
+        return self._image(
+            "reconcile",
+            f"scylla-pg-cdc/reconcile:{digest[:DIGEST_LENGTH]}",
+            docker.RemoteImageBuildArgs(
+                context=".", dockerfile="images/reconcile/Dockerfile", build_args={"BASE_IMAGE": base.name}
+            ),
+            triggers={"base": base.image_id},
         ).image_id
 
     def _plugins(self) -> docker.RemoteImage:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pulumi
 
 from components.kafka import PipelineTopics, PipelineTopicsArgs
-from components.postgres.roles import OWNER, WRITER, Warehouse, WarehouseArgs
+from components.postgres.roles import OWNER, RECONCILE, WRITER, Warehouse, WarehouseArgs
 from components.postgres.target_table import TargetTable, TargetTableArgs
 from components.registry_compatibility import Compatibility
 from components.scylla.keyspace import Keyspace, KeyspaceArgs
@@ -15,15 +15,22 @@ from components.scylla.preflight import Preflight, PreflightArgs
 from components.scylla.role import Role, RoleArgs
 from components.scylla.superuser import SuperuserPassword, SuperuserPasswordArgs
 from components.scylla.table import Table, TableArgs
-from components.vault.secrets import LoginSecret, PipelineSecrets, PipelineSecretsArgs
+from components.vault.secrets import MOUNT, LoginSecret, PipelineSecrets, PipelineSecretsArgs
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import Settings, TableSettings
 
 CONNECT_GROUP = "cdc-connect"
+CONNECT_ROLE = "connect"
+RECONCILE_ROLE = "reconcile"
+"""AppRoles in Vault."""
 DLQ_TOPIC = "dlq-postgres-sink"
 SOURCE_OFFSETS_TOPIC = "cdc-source-offsets"
 READER = "cdc_reader"
 """ScyllaDB role of the source connector."""
+RECONCILER = "cdc_reconcile"
+"""ScyllaDB role of the reconcile job."""
+RECONCILE_SECRETS = f"{MOUNT}/data/reconcile"
+"""Where the reconcile job's logins are in Vault."""
 STREAMS_KEYSPACE = "system_distributed"
 """ScyllaDB publishes the CDC stream ids there."""
 
@@ -34,7 +41,7 @@ def heartbeat_topic(settings: Settings) -> str:
 
 
 def source_tables(settings: Settings, scylla: Scylla) -> list[pulumi.Resource]:
-    """Keyspaces, tables and the reader's role in ScyllaDB, and the preflight; returns what connectors wait for."""
+    """Keyspaces, tables and the readers' roles in ScyllaDB, and the preflight; returns what connectors wait for."""
     points = scylla.contact_points_outside
     admin: list[pulumi.Resource] = []
     if settings.scylla.mode == "container":
@@ -63,16 +70,17 @@ def source_tables(settings: Settings, scylla: Scylla) -> list[pulumi.Resource]:
         for name in sorted({table.replicated.keyspace for table in managed})
     }
     tables = [_source_table(settings, scylla, table, keyspaces[table.replicated.keyspace]) for table in managed]
-    reader = Role(
-        READER,
-        RoleArgs(
-            name=READER,
-            password=settings.scylla.reader_password,
-            contact_points=points,
-            grants=_reader_grants(settings),
-        ),
-        scylla.server.options(None, [*admin, *tables]),
-    )
+    readers = [
+        Role(
+            name,
+            RoleArgs(name=name, password=password, contact_points=points, grants=_reader_grants(settings)),
+            scylla.server.options(None, [*admin, *tables]),
+        )
+        for name, password in (
+            (READER, settings.scylla.reader_password),
+            (RECONCILER, settings.scylla.reconcile_password),
+        )
+    ]
     preflight = Preflight(
         "source-tables",
         PreflightArgs(
@@ -91,7 +99,7 @@ def source_tables(settings: Settings, scylla: Scylla) -> list[pulumi.Resource]:
         scylla.server.options(None, [*admin, *tables]),
     )
     pulumi.export("warnings", preflight.warnings)
-    return [reader, preflight]
+    return [*readers, preflight]
 
 
 def _source_table(settings: Settings, scylla: Scylla, table: TableSettings, keyspace: pulumi.Resource) -> Table:
@@ -112,7 +120,7 @@ def _source_table(settings: Settings, scylla: Scylla, table: TableSettings, keys
 
 
 def _reader_grants(settings: Settings) -> list[dict[str, pulumi.Input[str]]]:
-    """The reader sees the replicated tables, their logs and the stream ids, nothing else."""
+    """A reader sees the replicated tables, their logs and the stream ids, nothing else."""
     sources = [table.replicated.source for table in settings.tables]
     resources = [
         *(f"TABLE {source}" for source in sources),
@@ -160,7 +168,7 @@ def target_tables(
 
 
 def pipeline_secrets(settings: Settings, vault: Vault) -> PipelineSecrets:
-    """The connectors' logins in Vault, and the AppRole that reads them."""
+    """The logins of connectors and reconcile job in Vault, and the AppRole that reads each."""
     return PipelineSecrets(
         "secrets",
         PipelineSecretsArgs(
@@ -168,7 +176,10 @@ def pipeline_secrets(settings: Settings, vault: Vault) -> PipelineSecrets:
             logins={
                 "scylla": LoginSecret(READER, settings.scylla.reader_password),
                 "postgres": LoginSecret(WRITER, settings.postgres.writer_password),
+                "reconcile/scylla": LoginSecret(RECONCILER, settings.scylla.reconcile_password),
+                "reconcile/postgres": LoginSecret(RECONCILE, settings.postgres.reconcile_password),
             },
+            consumers={CONNECT_ROLE: "cdc-pipeline", RECONCILE_ROLE: "cdc-reconcile"},
         ),
     )
 

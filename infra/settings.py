@@ -85,6 +85,7 @@ class ScyllaSettings:
     admin_user: str
     admin_password: pulumi.Output[str]
     reader_password: pulumi.Output[str]
+    reconcile_password: pulumi.Output[str]
     cdc_ttl_seconds: int
 
 
@@ -114,6 +115,20 @@ class VaultSettings:
 
 
 @dataclass(frozen=True)
+class ReconcileSettings:
+    """The job that compares both databases."""
+
+    enabled: bool
+    schedule: str
+    time_zone: str
+    full_on: list[str]
+    repair: Literal["none", "missing", "mismatch", "all"]
+    workers: int
+    max_rows_per_second: int
+    memory_mb: int
+
+
+@dataclass(frozen=True)
 class TableSettings:
     """One replicated table; `columns` is set when this project creates the source table."""
 
@@ -134,6 +149,7 @@ class Settings:
     scylla: ScyllaSettings
     postgres: PostgresSettings
     vault: VaultSettings
+    reconcile: ReconcileSettings
     tables: list[TableSettings]
 
     @property

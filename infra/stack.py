@@ -11,7 +11,9 @@ from components.service import Host, Service
 from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors
 from infra.images import Images
 from infra.pipeline import (
+    CONNECT_ROLE,
     DLQ_TOPIC,
+    RECONCILE_ROLE,
     heartbeat_topic,
     pipeline_secrets,
     pipeline_topics,
@@ -21,6 +23,7 @@ from infra.pipeline import (
 )
 from infra.platform import Kafka, Platform, Postgres, Registry, Scylla, Vault
 from infra.providers import docker_provider
+from infra.reconcile import ReconcileJob, metrics_url
 from infra.settings import Settings
 
 
@@ -48,10 +51,22 @@ def deploy(settings: Settings) -> None:
     sources = source_tables(settings, scylla)
     targets = target_tables(settings, scylla, postgres, sources)
 
-    connect = ConnectWorkers(settings, engine, images, host).bring_up(kafka, vault, secrets, topics)
+    connect = ConnectWorkers(settings, engine, images, host).bring_up(kafka, vault, secrets.roles[CONNECT_ROLE], topics)
     connectors(settings, connect, (scylla, postgres, registry), [*topics, compatibility, *sources, *targets])
 
-    _export(settings, (kafka, registry, scylla, postgres, vault, connect), [*platform.services, *connect.services])
+    reconcile = (
+        ReconcileJob(settings, engine, images, host).bring_up(
+            (kafka, scylla, postgres, connect),
+            vault,
+            secrets.roles[RECONCILE_ROLE],
+            [connect.server.gate, *sources, *targets],
+        )
+        if settings.reconcile.enabled
+        else []
+    )
+
+    containers = [*platform.services, *connect.services, *reconcile]
+    _export(settings, (kafka, registry, scylla, postgres, vault, connect), containers)
 
 
 def _network(settings: Settings, engine: docker.Provider) -> pulumi.Output[str]:
@@ -80,7 +95,8 @@ def _export(
             "scylla": ",".join(scylla.contact_points_outside),
             "postgres": f"{postgres.host_outside}:{postgres.port_outside}",
             "vault": vault.address_outside,
-        },
+        }
+        | ({"reconcile": metrics} if (metrics := metrics_url(settings)) else {}),
     )
     replicated = [table.replicated for table in settings.tables]
     pulumi.export(
@@ -115,13 +131,15 @@ def _export(
 def _commands(settings: Settings) -> dict[str, str]:
     """What a person would run next."""
     stack = settings.stack
+    table = settings.tables[0].replicated.source
+    reconcile = {"reconcile": f"make reconcile STACK={stack} ARGS='run --table {table}'"}
     return {
         "status": f"make status STACK={stack}",
         "demo": f"make demo STACK={stack}",
         "smoke": f"make smoke STACK={stack}",
         "down": f"make down STACK={stack}",
         "credentials": f"pulumi stack output credentials --show-secrets --json --stack {stack}",
-    }
+    } | (reconcile if settings.reconcile.enabled else {})
 
 
 def _credentials(settings: Settings) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:

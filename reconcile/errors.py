@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -36,6 +37,10 @@ class ConfigError(ReconcileError):
     exit_code = ExitCode.CONFIG
 
 
+class LogTooShortError(ConfigError):
+    """The CDC log does not reach back as far as an incremental run is asked to; a full run is the way out."""
+
+
 class UnreachableError(ReconcileError):
     """A database or service does not answer; names it."""
 
@@ -52,3 +57,20 @@ class InterruptedRunError(ReconcileError):
     """A signal or a limit stopped the run at a checkpoint."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+PRECEDENCE = (
+    ExitCode.UNREACHABLE,
+    ExitCode.CONFIG,
+    ExitCode.ALREADY_RUNNING,
+    ExitCode.INTERRUPTED,
+    ExitCode.INCOMPLETE,
+    ExitCode.DIFFERENCES,
+    ExitCode.CLEAN,
+)
+"""Worst first."""
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the code that wins when several runs end differently; CLEAN for none."""
+    return min(codes, key=PRECEDENCE.index, default=ExitCode.CLEAN)

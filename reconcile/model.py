@@ -11,6 +11,23 @@ Key = tuple[Any, ...]
 """Canonical values of the full primary key: partition key, then clustering key."""
 
 
+@dataclass(frozen=True)
+class KeySpan:
+    """The rows of one partition that a delete in the CDC log may have covered: those whose first clustering columns
+    equal `prefix` and, where bounds are set, whose next clustering column lies between them.
+
+    A span may hold more rows than the delete covered: comparing a row too many is harmless.
+    """
+
+    partition: Key
+    """Canonical values of the partition key."""
+    prefix: tuple[Any, ...] = ()
+    """Canonical values of the first clustering columns; empty for the whole partition."""
+    low: Any = None
+    """Inclusive bound of the clustering column after the prefix; None when open."""
+    high: Any = None
+
+
 class Mode(StrEnum):
     """Which rows a run compares."""
 
@@ -75,6 +92,8 @@ class State(StrEnum):
     """A later look found both sides equal."""
     UNREPAIRABLE = "unrepairable"
     """PostgreSQL cannot hold the value."""
+    SUPERSEDED = "superseded"
+    """A later run found the row again; its finding counts."""
 
 
 class UnitKind(StrEnum):

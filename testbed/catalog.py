@@ -67,6 +67,8 @@ TESTBED_IMAGES: Mapping[str, ImageSource] = {
         ),
         _image("postgres", "base", "Debian's PostgreSQL 15"),
         _image("vault", "base", "Vault 1.15.2 built from its Go module, without web UI", "testbed/toolchain/vault"),
+        _image("python", "base", "Debian's Python 3.11"),
+        ImageSource("reconcile", "our own image, on Debian's Python 3.11", ("images/reconcile", "reconcile"), "python"),
     )
 }
 

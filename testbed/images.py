@@ -3,12 +3,13 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from components.digest import tree_digest
+from components.digest import IGNORED_NAMES, tree_digest
 from testbed import cache, debian, host, toolchain
 from testbed.cache import Progress, say
 from testbed.catalog import REPOSITORY, TESTBED_IMAGES, ImageSource, digest, java_project, testbed_image
@@ -84,6 +85,7 @@ def build(image: ImageSource, progress: Progress = say) -> None:
         options = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
         if image.base:
             options += ["--build-arg", f"BASE_IMAGE={testbed_image(image.base)}"]
+        options += BUILD_OPTIONS.get(image.role, ())
         host.run("docker", "build", "--tag", name, *options, context)
 
 
@@ -143,6 +145,19 @@ def _vault(context: Path, progress: Progress) -> None:
     os.link(toolchain.binary("vault", progress), context / "vault")
 
 
+def _reconcile(context: Path, progress: Progress) -> None:
+    """The context of our own Dockerfile is the repository; the wheels of its lock come from the cache."""
+    lock = REPOSITORY / "reconcile/requirements.lock"
+
+    def fetch(directory: Path) -> None:
+        pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes")
+        host.run(*pip, "--only-binary", ":all:", "--requirement", lock, "--dest", directory / "wheels")
+
+    _link(cache.entry("wheels-reconcile", _key(lock), fetch, progress) / "wheels", context / "wheels")
+    for source in ("reconcile", "images/reconcile"):
+        shutil.copytree(REPOSITORY / source, context / source, ignore=shutil.ignore_patterns(*IGNORED_NAMES))
+
+
 STAGING: Mapping[str, Callable[[Path, Progress], None]] = {
     "zookeeper": _maven_libraries("zookeeper"),
     "kafka": _maven_libraries("kafka"),
@@ -151,8 +166,13 @@ STAGING: Mapping[str, Callable[[Path, Progress], None]] = {
     "connect-plugins": _connect_plugins,
     "scylla": _scylla,
     "vault": _vault,
+    "reconcile": _reconcile,
 }
-"""What a role's build context holds besides its folder in `testbed/images`."""
+"""What a role's build context holds besides its first source."""
+BUILD_OPTIONS: Mapping[str, Sequence[str]] = {
+    "reconcile": ("--build-arg", "PIP_OPTIONS=--no-index --find-links /build"),
+}
+"""More options of `docker build`."""
 
 
 def _key(*paths: Path) -> str:

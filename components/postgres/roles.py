@@ -58,7 +58,15 @@ class Warehouse(pulumi.ComponentResource):
             template="template0",
             opts=inside,
         )
-        self.ready = [self._database]
+        # The job makes its tables there itself.
+        bookkeeping = postgresql.Schema(
+            RECONCILE,
+            name=RECONCILE,
+            database=self._database.name,
+            owner=reconcile.name,
+            opts=args.server.options(self, [self._database]),
+        )
+        self.ready = [self._database, bookkeeping]
         for schema in args.schemas:
             # Everybody may use schema public; others are ours to make.
             if schema != DEFAULT_SCHEMA:

@@ -47,7 +47,12 @@ class PostgresServer(pulumi.ComponentResource):
                 alias="postgres",
                 memory_mb=args.memory_mb,
                 env={"POSTGRES_USER": args.admin_user, "POSTGRES_PASSWORD_FILE": PASSWORD_FILE},
-                command=["-c", f"shared_buffers={args.memory_mb // 4}MB", "-c", "max_wal_size=2GB"],
+                # With the time of each commit, reconcile can tell a write by hand from one of the pipeline.
+                command=[
+                    *("-c", f"shared_buffers={args.memory_mb // 4}MB"),
+                    *("-c", "max_wal_size=2GB"),
+                    *("-c", "track_commit_timestamp=on"),
+                ],
                 ports=[Port(ports.POSTGRES, ports.PUBLISHED_POSTGRES)],
                 volumes=[Volume(data.name, "/var/lib/postgresql/data")],
                 files=[File(PASSWORD_FILE, args.admin_password, secret=True, owner_uid=POSTGRES_UID)],

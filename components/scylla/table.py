@@ -9,10 +9,11 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, ReadResult, Resource, UpdateResult
 
 from components.provider_errors import short_errors
-from components.scylla.metadata import CdcOptions, SourceTable, read_source_table
+from components.scylla.metadata import SourceTable, read_source_table
 from components.scylla.provider import Properties, ScyllaProvider, inputs_only, name_problem
 from components.scylla.session import ScyllaError, quote_name
 from components.unknowns import has_unknowns
+from reconcile.cdc_options import CdcOptions
 from reconcile.types import UnsupportedTypeError, canonical_cql_type, postgres_column, postgres_key_column
 
 MIN_CDC_TTL_SECONDS = 3600

@@ -1,4 +1,4 @@
-"""Vault Agent beside the Connect workers: renders the secrets to files that only the workers read."""
+"""Vault Agent beside a consumer (Connect workers, reconcile job): renders its secrets to files that only it reads."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from pathlib import Path
 import pulumi
 
 from components.service import File, HealthCheck, Host, ServiceArgs, Volume
+from components.vault.secrets import MOUNT
 
 FILES = Path(__file__).parent / "files"
 SECRETS_PATH = "/vault/secrets"
 RENDERED = ("scylla.properties", "postgres.properties")
 
 VAULT_UID = 100
-"""User `vault` of Vault's image; its group has the same number as that of the workers' user."""
-WORKER_GID = 1000
+"""User `vault` of Vault's image; its group has the same number as that of the consumers' users."""
+CONSUMER_GID = 1000
 SECRETS_VOLUME_OPTIONS = {
     "type": "tmpfs",
     "device": "tmpfs",
-    "o": f"size=1m,uid={VAULT_UID},gid={WORKER_GID},mode=0750",
+    "o": f"size=1m,uid={VAULT_UID},gid={CONSUMER_GID},mode=0750",
 }
-"""The volume lives in memory; the agent writes it, the workers' group reads it, nobody else."""
+"""The volume lives in memory; the agent writes it, the consumer's group reads it, nobody else."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class AgentArgs:
     role_id: pulumi.Input[str]
     secret_id: pulumi.Input[str]
     secrets_volume: pulumi.Input[str]
+    alias: str = "vault-agent"
+    secrets: str = f"{MOUNT}/data"
+    """Path in Vault below which `scylla` and `postgres` hold the consumer's logins."""
 
 
 def agent_service(args: AgentArgs) -> ServiceArgs:
@@ -42,9 +46,9 @@ def agent_service(args: AgentArgs) -> ServiceArgs:
     return ServiceArgs(
         image=args.image,
         host=args.host,
-        alias="vault-agent",
+        alias=args.alias,
         memory_mb=256,
-        env={"SKIP_SETCAP": "true", "SKIP_CHOWN": "true", "VAULT_ADDR": args.vault_address},
+        env={"SKIP_SETCAP": "true", "SKIP_CHOWN": "true", "VAULT_ADDR": args.vault_address, "SECRETS": args.secrets},
         command=["agent", "-config=/vault/agent/agent.hcl"],
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, driver_opts=SECRETS_VOLUME_OPTIONS)],
         files=[

@@ -1,4 +1,4 @@
-"""The pipeline's secrets in Vault: KV v2 at `cdc/`, a policy, and an AppRole that may read them."""
+"""The pipeline's secrets in Vault: KV v2 at `cdc/`, and for each consumer an AppRole that reads its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pulumi_vault as vault
 from components.configured import Server
 
 MOUNT = "cdc"
-POLICY = "cdc-pipeline"
 POLICIES = Path(__file__).parent / "policies"
 
 
@@ -35,15 +34,24 @@ class PipelineSecretsArgs:
 
     server: Server
     logins: Mapping[str, LoginSecret]
+    consumers: Mapping[str, str]
+    """AppRole by name, with its policy: a file `policies/<policy>.hcl`."""
 
 
-class PipelineSecrets(pulumi.ComponentResource):
-    """KV v2 mount, secrets, policy and AppRole for the Connect workers."""
+@dataclass(frozen=True)
+class AppRole:
+    """What an agent logs in with."""
 
     role_id: pulumi.Output[str]
     secret_id: pulumi.Output[str]
     ready: list[pulumi.Resource]
     """What the agent has to wait for."""
+
+
+class PipelineSecrets(pulumi.ComponentResource):
+    """KV v2 mount, secrets, and an AppRole with its policy for each consumer."""
+
+    roles: dict[str, AppRole]
 
     def __init__(self, name: str, args: PipelineSecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("scylla-pg-cdc:vault:PipelineSecrets", name, {}, opts)
@@ -51,28 +59,39 @@ class PipelineSecrets(pulumi.ComponentResource):
         mount = vault.Mount(MOUNT, path=MOUNT, type="kv", options={"version": "2"}, opts=inside)
         logins = [
             vault.generic.Secret(
-                f"{MOUNT}-{login}",
+                f"{MOUNT}-{login}".replace("/", "-"),
                 path=f"{MOUNT}/{login}",
                 data_json=secret.to_json(),
                 opts=args.server.options(self, [mount]),
             )
             for login, secret in args.logins.items()
         ]
-        policy = vault.Policy(POLICY, name=POLICY, policy=(POLICIES / f"{POLICY}.hcl").read_text(), opts=inside)
         backend = vault.AuthBackend("approle", type="approle", opts=inside)
-        role = vault.approle.AuthBackendRole(
-            "connect",
-            backend=backend.path,
-            role_name="connect",
-            token_policies=[policy.name],
-            token_ttl=3600,
-            token_max_ttl=86400,
-            opts=inside,
-        )
-        secret_id = vault.approle.AuthBackendRoleSecretId(
-            "connect", backend=backend.path, role_name=role.role_name, opts=inside
-        )
-        self.role_id = role.role_id
-        self.secret_id = pulumi.Output.secret(secret_id.secret_id)
-        self.ready = [*logins, policy, secret_id]
+        self.roles = {
+            consumer: _app_role(consumer, policy, backend, inside, logins)
+            for consumer, policy in args.consumers.items()
+        }
         self.register_outputs({"mount": mount.path})
+
+
+def _app_role(
+    name: str,
+    policy_name: str,
+    backend: vault.AuthBackend,
+    inside: pulumi.ResourceOptions,
+    logins: list[vault.generic.Secret],
+) -> AppRole:
+    policy = vault.Policy(
+        policy_name, name=policy_name, policy=(POLICIES / f"{policy_name}.hcl").read_text(), opts=inside
+    )
+    role = vault.approle.AuthBackendRole(
+        name,
+        backend=backend.path,
+        role_name=name,
+        token_policies=[policy.name],
+        token_ttl=3600,
+        token_max_ttl=86400,
+        opts=inside,
+    )
+    secret_id = vault.approle.AuthBackendRoleSecretId(name, backend=backend.path, role_name=role.role_name, opts=inside)
+    return AppRole(role.role_id, pulumi.Output.secret(secret_id.secret_id), [*logins, policy, secret_id])

@@ -37,13 +37,51 @@ UP_TIMEOUT_SECONDS = 60 * 60
 POLL_SECONDS = 0.1
 
 
+LAB_TABLES: list[dict[str, Any]] = [
+    {
+        "source": "lab.facts",
+        "target": "public.facts",
+        "partitionKey": ["bucket"],
+        "clusteringKey": ["seq"],
+        "columns": {
+            "bucket": "int",
+            "seq": "int",
+            "label": "text",
+            "code": "ascii",
+            "flag": "boolean",
+            "tiny": "tinyint",
+            "small": "smallint",
+            "number": "int",
+            "big": "bigint",
+            "ratio": "float",
+            "score": "double",
+            "amount": "decimal",
+            "huge": "varint",
+            "at": "timestamp",
+            "day": "date",
+            "clock": "time",
+            "span": "duration",
+            "address": "inet",
+            "payload": "blob",
+            "ident": "uuid",
+            "event": "timeuuid",
+            "tags": "set<text>",
+            "attributes": "map<text, text>",
+            "numbers": "list<int>",
+        },
+    },
+]
+"""Tables beside the testbed's own: wide partitions, and a column of each type that the pipeline carries."""
+
+
 def write_stack_file() -> Path:
-    """The configuration of stack `ci`: the testbed's, on other ports."""
+    """The configuration of stack `ci`: the testbed's on other ports, with the tests' tables."""
     path = PROJECT / f"Pulumi.{STACK}.yaml"
-    if not path.exists():
-        config = yaml.safe_load((PROJECT / "Pulumi.testbed.yaml").read_text())
-        config["config"]["scylla-pg-cdc:portOffset"] = PORT_OFFSET
-        path.write_text(yaml.safe_dump(config, sort_keys=False))
+    config = yaml.safe_load((path if path.exists() else PROJECT / "Pulumi.testbed.yaml").read_text())
+    config["config"]["scylla-pg-cdc:portOffset"] = PORT_OFFSET
+    tables = config["config"]["scylla-pg-cdc:tables"]
+    tables += [table for table in LAB_TABLES if table["source"] not in {present["source"] for present in tables}]
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
     return path
 
 

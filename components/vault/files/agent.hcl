@@ -1,5 +1,5 @@
-# Logs in with the AppRole of the Connect workers and renders their secrets to files on a memory-backed volume.
-# The server's address comes from VAULT_ADDR.
+# Logs in with a consumer's AppRole and renders its logins to files on a memory-backed volume.
+# VAULT_ADDR is the server, SECRETS the path below which the logins are.
 auto_auth {
   method "approle" {
     config = {

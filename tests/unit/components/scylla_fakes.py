@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pulumi.dynamic import ConfigureRequest
 from pulumi.dynamic.config import Config
 
-from components.scylla.metadata import CdcOptions, ColumnKind, SourceColumn, SourceTable
+from components.scylla.metadata import ColumnKind, SourceColumn, SourceTable
 from components.scylla.provider import ScyllaProvider
 from components.scylla.session import (
     Credentials,
@@ -17,6 +17,7 @@ from components.scylla.session import (
     ScyllaError,
     ScyllaUnreachableError,
 )
+from reconcile.cdc_options import CdcOptions
 
 CONTACT_POINTS = ["127.0.0.1:9042"]
 ADMIN_PASSWORD = "admin-secret"

@@ -4,14 +4,13 @@ from hypothesis import strategies as st
 from scylla_fakes import FakeScylla, encode_cdc_options, users_table
 
 from components.scylla.metadata import (
-    CdcOptions,
     ColumnKind,
     SourceColumn,
     SourceTable,
-    decode_cdc_options,
     read_source_table,
     split_table_name,
 )
+from reconcile.cdc_options import CdcOptions, decode_cdc_options
 
 # As the stand-in and ScyllaDB 5.4 write it: delta full, enabled true, postimage true, preimage false, ttl 60.
 RECORDED = (

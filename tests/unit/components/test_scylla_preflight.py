@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from scylla_fakes import CONTACT_POINTS, REPLICATED, FakeScylla, configured, users_table
 
-from components.scylla.metadata import CdcOptions, ColumnKind, SourceColumn, SourceTable
+from components.scylla.metadata import ColumnKind, SourceColumn, SourceTable
 from components.scylla.preflight import (
     PreflightError,
     PreflightProvider,
@@ -12,6 +12,7 @@ from components.scylla.preflight import (
     find_problems,
     find_warnings,
 )
+from reconcile.cdc_options import CdcOptions
 
 USERS = ReplicatedTable("shop.users", ("id",))
 CURE = "ALTER TABLE shop.users WITH cdc = {'enabled': true, 'postimage': true, 'preimage': false, 'delta': 'full', "

@@ -5,8 +5,9 @@ import pytest
 from pulumi.output import UNKNOWN
 from scylla_fakes import CONTACT_POINTS, REPLICATED, FakeScylla, configured, users_table
 
-from components.scylla.metadata import CdcOptions, ColumnKind, SourceColumn
+from components.scylla.metadata import ColumnKind, SourceColumn
 from components.scylla.table import TableConflictError, TableProvider
+from reconcile.cdc_options import CdcOptions
 
 CDC_CQL = "{'enabled': true, 'postimage': true, 'preimage': false, 'delta': 'full', 'ttl': 604800}"
 

@@ -22,7 +22,7 @@ SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRETS = {
     key: f"made-up-{key}"
     for key in (
-        *("scyllaAdminPassword", "scyllaReaderPassword", "postgresAdminPassword"),
+        *("scyllaAdminPassword", "scyllaReaderPassword", "scyllaReconcilePassword", "postgresAdminPassword"),
         *("cdcWriterPassword", "reconcilePassword", "vaultToken"),
     )
 }

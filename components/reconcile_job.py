@@ -1,0 +1,158 @@
+"""The reconcile package as a service: schedule, metrics and health. Runs on demand start inside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+import yaml
+
+from components import ports
+from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
+from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
+
+CONFIG_FILE: Final = "/etc/reconcile/reconcile.yaml"
+SPOOL_PATH: Final = "/var/lib/reconcile"
+HEALTH_URL: Final = f"http://127.0.0.1:{ports.RECONCILE}/healthz"
+PROBE: Final = f"python3 -c 'from urllib.request import urlopen; urlopen(\"{HEALTH_URL}\", timeout=4)'"
+
+
+@dataclass(frozen=True)
+class SourceDatabase:
+    """ScyllaDB as the job reaches it."""
+
+    contact_points: Sequence[str]
+    """`host:port` each."""
+    datacenter: str
+
+
+@dataclass(frozen=True)
+class TargetDatabase:
+    """PostgreSQL as the job reaches it."""
+
+    host: str
+    port: int
+    database: str
+    sslmode: str
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """How the job sees how far the pipeline is."""
+
+    connect_url: str
+    source_connector: str
+    sink_connector: str
+    kafka_bootstrap_servers: str
+    """Empty where the job cannot reach the brokers; it then waits by time alone."""
+    window_size_ms: int
+    confidence_window_ms: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """A source table, its copy and its topic."""
+
+    source: str
+    target: str
+    topic: str
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When the job runs by itself, and what it does then."""
+
+    cron: str
+    """Five fields."""
+    time_zone: str
+    full_on: Sequence[str]
+    """Days of the week on which the run is a full one; on the others it is incremental."""
+    repair: str
+    """`none`, `missing`, `mismatch` or `all`."""
+
+
+@dataclass(frozen=True)
+class ReconcileJobArgs:
+    """The job and everything it talks to."""
+
+    host: Host
+    image: pulumi.Input[str]
+    memory_mb: int
+    secrets_volume: pulumi.Input[str]
+    """Volume with the files that Vault Agent renders."""
+    spool_volume: pulumi.Input[str]
+    """Volume for what an unfinished run needs to go on."""
+    source: SourceDatabase
+    target: TargetDatabase
+    pipeline: Pipeline
+    tables: Sequence[Table]
+    schedule: Schedule
+    workers: int
+    max_rows_per_second: int
+    """0: unlimited."""
+
+
+def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
+    """The job as a service; healthy while its schedule is alive and PostgreSQL answers.
+
+    `publish` makes metrics and health reachable from the host.
+    """
+    return ServiceArgs(
+        image=args.image,
+        host=args.host,
+        alias="reconcile",
+        memory_mb=args.memory_mb,
+        env={"RECONCILE_LOG_FORMAT": "json"},
+        command=["serve"],
+        ports=[Port(ports.RECONCILE, ports.PUBLISHED_RECONCILE)] if publish else [],
+        volumes=[
+            Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS),
+            Volume(args.spool_volume, SPOOL_PATH),
+        ],
+        files=[File(CONFIG_FILE, yaml.safe_dump(reconcile_config(args), sort_keys=False))],
+        health=HealthCheck(PROBE, interval_seconds=10, start_period_seconds=60),
+        # A run that is stopped finishes the page at hand and writes its checkpoint.
+        stop_timeout_seconds=60,
+    )
+
+
+def reconcile_config(args: ReconcileJobArgs) -> dict[str, Any]:
+    """The job's configuration file (`reconcile/settings.py`). It names files with logins and holds none."""
+    return {
+        "scylla": {
+            "contact_points": list(args.source.contact_points),
+            "datacenter": args.source.datacenter,
+            "credentials_file": f"{SECRETS_PATH}/scylla.properties",
+        },
+        "postgres": {
+            "host": args.target.host,
+            "port": args.target.port,
+            "database": args.target.database,
+            "sslmode": args.target.sslmode,
+            "credentials_file": f"{SECRETS_PATH}/postgres.properties",
+        },
+        "pipeline": {
+            "connect_url": args.pipeline.connect_url,
+            "source_connector": args.pipeline.source_connector,
+            "sink_connector": args.pipeline.sink_connector,
+            "kafka_bootstrap_servers": args.pipeline.kafka_bootstrap_servers or None,
+            "window_size_ms": args.pipeline.window_size_ms,
+            "confidence_window_ms": args.pipeline.confidence_window_ms,
+        },
+        "tables": [{"source": table.source, "target": table.target, "topic": table.topic} for table in args.tables],
+        "run": {
+            "workers": args.workers,
+            "max_rows_per_second": args.max_rows_per_second or None,
+            "spool_directory": SPOOL_PATH,
+        },
+        "schedule": {
+            "cron": args.schedule.cron,
+            "time_zone": args.schedule.time_zone,
+            "full_on": list(args.schedule.full_on),
+            "repair": args.schedule.repair,
+        },
+        # Inside the container; the host publishes it on its own terms.
+        "serve": {"host": "0.0.0.0", "port": ports.RECONCILE},  # noqa: S104
+    }

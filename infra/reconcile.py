@@ -1,0 +1,127 @@
+"""The reconcile job: an agent with an AppRole of its own, and the service beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_docker as docker
+
+from components import ports
+from components.reconcile_job import (
+    Pipeline,
+    ReconcileJobArgs,
+    Schedule,
+    SourceDatabase,
+    Table,
+    TargetDatabase,
+    reconcile_service,
+)
+from components.service import Host, Service, named_volume
+from components.swarm_service import Placement, SwarmService
+from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
+from components.vault.secrets import AppRole
+from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect
+from infra.images import Images
+from infra.pipeline import RECONCILE_SECRETS
+from infra.platform import Kafka, Postgres, Scylla, Vault
+from infra.settings import Settings
+
+SECRETS_VOLUME = "reconcile-secrets"
+SPOOL_VOLUME = "reconcile-spool"
+
+
+class ReconcileJob:
+    """Agent and job, as containers or as Swarm services."""
+
+    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
+        self._settings = settings
+        self._docker = docker_provider
+        self._images = images
+        self._host = host
+
+    def bring_up(
+        self,
+        services: tuple[Kafka, Scylla, Postgres, Connect],
+        vault: Vault,
+        role: AppRole,
+        wait_for: Sequence[pulumi.Resource],
+    ) -> list[Service]:
+        """Start agent and job; return those that run on the Docker host."""
+        agent = agent_service(
+            AgentArgs(
+                host=self._host,
+                image=self._images.id("vault"),
+                vault_address=vault.address_inside,
+                role_id=role.role_id,
+                secret_id=role.secret_id,
+                secrets_volume=self._volume_name(SECRETS_VOLUME),
+                alias="reconcile-agent",
+                secrets=RECONCILE_SECRETS,
+            )
+        )
+        on_swarm = self._settings.connect.mode == "service"
+        # Swarm would publish on every address of every node.
+        job = reconcile_service(self._job(services), publish=not on_swarm)
+        if on_swarm:
+            placement = self._settings.connect.placement
+            options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[*role.ready, *wait_for])
+            rendered = SwarmService("reconcile-agent", agent, Placement(placement, replicas=None), options)
+            after = pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[rendered]))
+            SwarmService("reconcile", job, Placement(placement, replicas=1), after)
+            return []
+        # A volume of the same name would keep the old one's options.
+        ours = pulumi.ResourceOptions(provider=self._docker, delete_before_replace=True)
+        secrets = named_volume(SECRETS_VOLUME, self._host, ours, SECRETS_VOLUME_OPTIONS)
+        spool = named_volume(SPOOL_VOLUME, self._host, ours)
+        docker_only = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[secrets, spool])
+        waits = pulumi.ResourceOptions.merge(docker_only, pulumi.ResourceOptions(depends_on=role.ready))
+        rendered_here = Service("reconcile-agent", agent, waits)
+        waits = pulumi.ResourceOptions.merge(docker_only, pulumi.ResourceOptions(depends_on=[rendered_here, *wait_for]))
+        return [rendered_here, Service("reconcile", job, waits)]
+
+    def _volume_name(self, name: str) -> str:
+        return f"{self._host.prefix}-{name}"
+
+    def _job(self, services: tuple[Kafka, Scylla, Postgres, Connect]) -> ReconcileJobArgs:
+        kafka, scylla, postgres, connect = services
+        settings = self._settings
+        return ReconcileJobArgs(
+            host=self._host,
+            image=self._images.reconcile_id(),
+            memory_mb=settings.reconcile.memory_mb,
+            secrets_volume=self._volume_name(SECRETS_VOLUME),
+            spool_volume=self._volume_name(SPOOL_VOLUME),
+            source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter),
+            target=TargetDatabase(
+                postgres.host_inside, postgres.port_inside, settings.postgres.database, settings.postgres.ssl_mode
+            ),
+            pipeline=Pipeline(
+                connect_url=connect.url_inside,
+                source_connector=SOURCE_CONNECTOR,
+                sink_connector=SINK_CONNECTOR,
+                # The job speaks to brokers without TLS only.
+                kafka_bootstrap_servers="" if settings.kafka.tls_enabled else kafka.bootstrap_inside,
+                window_size_ms=settings.connect.window_size_ms,
+                confidence_window_ms=settings.connect.confidence_window_ms,
+            ),
+            tables=[
+                Table(table.source, table.target, table.topic(settings.connect.topic_prefix))
+                for table in (configured.replicated for configured in settings.tables)
+            ],
+            schedule=Schedule(
+                cron=settings.reconcile.schedule,
+                time_zone=settings.reconcile.time_zone,
+                full_on=settings.reconcile.full_on,
+                repair=settings.reconcile.repair,
+            ),
+            workers=settings.reconcile.workers,
+            max_rows_per_second=settings.reconcile.max_rows_per_second,
+        )
+
+
+def metrics_url(settings: Settings) -> str | None:
+    """Where the job's metrics are read from outside the network; None where they are not published."""
+    if not settings.reconcile.enabled or settings.connect.mode == "service":
+        return None
+    return f"http://{settings.docker.bind_address}:{ports.PUBLISHED_RECONCILE + settings.docker.port_offset}/metrics"

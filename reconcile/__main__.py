@@ -1,0 +1,5 @@
+"""`python -m reconcile` is the command line."""
+
+from reconcile.cli import app
+
+app()

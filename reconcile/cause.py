@@ -1,0 +1,190 @@
+"""Gathers the evidence for the causes of findings: the CDC log, write times, PostgreSQL's commit times, type rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic, time
+from typing import Any, Final
+
+from reconcile.cause_rules import Cell, Event, Evidence, decide
+from reconcile.cdclog import cdc_enabled_ms
+from reconcile.compare import diff_row
+from reconcile.errors import ConfigError
+from reconcile.history import MOST_EVENTS, History, LoggedChange, RowHistory
+from reconcile.incremental import log_start
+from reconcile.log_changes import Operation, time_ms
+from reconcile.model import Cause, Difference, Key, Kind
+from reconcile.schema import ColumnPlan, TablePlan
+from reconcile.source import SourceClient
+from reconcile.target import TargetClient, TargetRow
+from reconcile.values_parameter import UnrepresentableError
+
+_WRITES: Final = frozenset({Operation.INSERT, Operation.UPDATE})
+_WANTED: Final = {Kind.MISSING: 1, Kind.EXTRA: MOST_EVENTS, Kind.MISMATCH: MOST_EVENTS}
+"""Changes in the log that are looked for."""
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class CauseContext:
+    """What the tagging of one run shares."""
+
+    lag_seconds: float = 120.0
+    """How late the pipeline may apply a change when it works."""
+    log_budget_seconds: float = 300.0
+    """Time for reading the CDC log, of the whole run; what would need more stays unknown."""
+    log_seconds: float = 0.0
+    """Of it, what was used."""
+
+
+def tag_all(
+    source: SourceClient,
+    target: TargetClient,
+    plan: TablePlan,
+    differences: Sequence[Difference],
+    context: CauseContext,
+) -> list[Cause]:
+    """Return the likely cause of each difference, in their order.
+
+    Raises:
+        SourceReadError, UnreachableError: a row could not be read.
+    """
+    keys = [difference.key for difference in differences if difference.kind is not Kind.INVALID_KEY]
+    rows = source.read(plan, keys)
+    copies = target.read(plan, keys, with_xmin=True)
+    commits = target.commit_times({copy.xmin for copy in copies.values() if copy.xmin})
+    gathering = _Gathering(source, plan, rows, copies, commits, context)
+    histories = gathering.histories(differences)
+    return [decide(gathering.evidence(difference, histories.get(difference.key))) for difference in differences]
+
+
+class _Gathering:
+    """The evidence for one batch of differences."""
+
+    def __init__(
+        self,
+        source: SourceClient,
+        plan: TablePlan,
+        rows: Mapping[Key, Row | None],
+        copies: Mapping[Key, TargetRow],
+        commits: Mapping[str, datetime],
+        context: CauseContext,
+    ) -> None:
+        self._source = source
+        self._plan = plan
+        self._rows = rows
+        self._copies = copies
+        self._commits = commits
+        self._context = context
+        self._now_ms = round(time() * 1000)
+        self._enabled_ms = cdc_enabled_ms(source, plan.ref)
+        self._log_start_ms = self._find_log_start()
+        self._images: dict[tuple[Key, bytes], bool] = {}
+
+    def histories(self, differences: Sequence[Difference]) -> dict[Key, RowHistory]:
+        """What the log says about the rows, and whether PostgreSQL holds one of their older states."""
+        wanted = {each.key: _WANTED[each.kind] for each in differences if each.kind in _WANTED}
+        if not wanted or self._log_start_ms >= self._now_ms:
+            return {}
+        began, budget = monotonic(), self._context.log_budget_seconds - self._context.log_seconds
+        try:
+            history = History(self._source, self._plan, self._log_start_ms, self._now_ms)
+            found = history.rows(wanted, began + budget)
+            self._compare_images(history, found)
+        except ConfigError:
+            return {}  # no streams are published
+        finally:
+            self._context.log_seconds += monotonic() - began
+        return found
+
+    def evidence(self, difference: Difference, history: RowHistory | None) -> Evidence:
+        """What is known about one difference."""
+        key = difference.key
+        row, copy = self._rows.get(key), self._copies.get(key)
+        written = self._write_times(difference, row)
+        committed = self._commits.get(copy.xmin or "") if copy else None
+        logged = history.changes if history else []
+        return Evidence(
+            kind=difference.kind,
+            now_ms=self._now_ms,
+            log_start_ms=self._log_start_ms,
+            lag_ms=round(self._context.lag_seconds * 1000),
+            enabled_ms=self._enabled_ms,
+            events=tuple(self._event(key, each) for each in logged),
+            all_events=history is not None and history.complete,
+            cells=self._cells(difference, row, copy, written),
+            row_written_ms=max(written.values(), default=None),
+            representable=row is None or all(map(_is_representable, self._plan.values, row)),
+            default_ttl=self._plan.default_ttl_seconds > 0,
+            committed_ms=None if committed is None else round(committed.timestamp() * 1000),
+        )
+
+    def _find_log_start(self) -> int:
+        try:
+            return log_start(self._source, self._plan, self._now_ms).ms
+        except ConfigError:
+            return self._now_ms  # no log
+
+    def _compare_images(self, history: History, found: Mapping[Key, RowHistory]) -> None:
+        """See whether PostgreSQL holds what the rows were after their changes."""
+        events = [
+            (key, logged)
+            for key, row in found.items()
+            for logged in row.changes
+            if key in self._copies and logged.change.operation in _WRITES
+        ]
+        for (key, logged), image in zip(events, history.images(events), strict=True):
+            if image is not None:
+                equal = diff_row(self._plan, key, image, self._copies[key]) is None
+                self._images[key, logged.change.time_id] = equal
+
+    def _event(self, key: Key, logged: LoggedChange) -> Event:
+        change = logged.change
+        return Event(
+            time_ms(change.time_id),
+            change.operation,
+            change.deletes_span,
+            change.ttl_seconds,
+            self._images.get((key, change.time_id)),
+        )
+
+    def _write_times(self, difference: Difference, row: Row | None) -> dict[str, int]:
+        """WRITETIME of the row's cells, ms."""
+        if row is None:
+            return {}
+        cells = self._source.read_cells(self._plan, difference.key, [column.name for column in self._plan.values])
+        return {name: written // 1000 for name, (written, _) in cells.items() if written is not None}
+
+    def _cells(
+        self, difference: Difference, row: Row | None, copy: TargetRow | None, written: Mapping[str, int]
+    ) -> tuple[Cell, ...]:
+        if difference.kind is not Kind.MISMATCH or row is None or copy is None:
+            return ()
+        cells = zip(self._plan.values, row, copy.values, strict=True)
+        return tuple(
+            Cell(ours is None, theirs is None, written.get(column.name), _is_lossy(column, ours))
+            for column, ours, theirs in cells
+            if column.name in difference.columns
+        )
+
+
+def _problem(column: ColumnPlan, cell: Any) -> UnrepresentableError | None:
+    """Why PostgreSQL's column cannot hold a cell of ScyllaDB as it is."""
+    try:
+        column.rule.to_parameter(column.rule.canonical_source(cell))
+    except UnrepresentableError as error:
+        return error
+    return None
+
+
+def _is_representable(column: ColumnPlan, cell: Any) -> bool:
+    problem = _problem(column, cell)
+    return problem is None or problem.lossy
+
+
+def _is_lossy(column: ColumnPlan, cell: Any) -> bool:
+    problem = _problem(column, cell)
+    return problem is not None and problem.lossy

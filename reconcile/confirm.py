@@ -1,0 +1,237 @@
+"""Candidate or finding: a difference counts when both sides stood still while the pipeline passed.
+
+Two looks in a row that see the same on both sides, with the pipeline past the first of them before the second began:
+then every change from before the first look was applied or lost, and PostgreSQL did not change in between (its row has
+the same xmin). Rows that keep changing are given up as unstable after some looks; they are reported, never repaired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from reconcile.candidates import CandidateBook, Look
+from reconcile.control import Control, LimitReachedError
+from reconcile.keys import key_from_json
+from reconcile.look import BATCH_ROWS, Seen
+from reconcile.model import Cause, ColumnDifference, Difference, Key, Kind, State
+from reconcile.records import Candidate, LogRecord, NewFinding
+from reconcile.schema import TablePlan
+from reconcile.watermark import Barrier, NotKnownError, Watermark
+
+STABLE_LOOKS: Final = 2
+MOST_CHANGES: Final = 10
+"""Looks that may see a row changed before it counts as unstable."""
+_POLL_SECONDS: Final = 2.0
+_FUTURE: Final = timedelta(minutes=1)
+"""Writetimes further ahead than this are the writer's own invention and prove nothing."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How careful a confirmation is."""
+
+    settle_seconds: float
+    """Least time between two looks."""
+    max_wait_seconds: float
+    """How long the pipeline may take to catch up before the run ends as incomplete."""
+    stable_looks: int = STABLE_LOOKS
+    most_changes: int = MOST_CHANGES
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a confirmation needs of the rest of the run."""
+
+    look: Callable[[Sequence[Key]], Mapping[Key, Seen]]
+    tag: Callable[[Sequence[Difference]], Sequence[Cause]]
+    describe: Callable[[Seen], tuple[ColumnDifference, ...]]
+    """The differing cells as text, with their writetimes."""
+    newest_write: Callable[[Key], datetime | None]
+    """When the source's row was last written; None when the server does not tell."""
+    watermark: Watermark
+    control: Control
+    found: Callable[[NewFinding], None]
+    """Called for each finding after it is recorded."""
+    tell: Callable[[str], None]
+    progress: Callable[[str], None]
+    """Called now and then with `settle` or `confirm`."""
+
+
+class Confirmation:
+    """Decides all candidates of a run."""
+
+    def __init__(self, book: CandidateBook, plan: TablePlan, tools: Tools, options: Options) -> None:
+        self._book = book
+        self._plan = plan
+        self._tools = tools
+        self._options = options
+
+    def run(self) -> None:
+        """Look, wait, look again, until nothing is undecided. Can be interrupted and called again at any point.
+
+        Raises:
+            LimitReachedError: the pipeline did not catch up in time.
+        """
+        waited_for: datetime | None = None
+        while True:
+            latest, fresh = self._book.last_looked()
+            if latest is None and not fresh:
+                return
+            if latest is not None and not fresh and latest != waited_for:
+                self._wait(latest)
+                waited_for = latest
+            self._round(passed=waited_for)
+
+    def _wait(self, latest: datetime) -> None:
+        """Until the pipeline has passed the last look, and settle has gone by."""
+        tools, settle = self._tools, timedelta(seconds=self._options.settle_seconds)
+        wait_for(tools.watermark.barrier(latest), latest + settle, self._options.max_wait_seconds, tools)
+
+    def _round(self, passed: datetime | None) -> None:
+        """Look once at every undecided candidate; `passed` is the moment that the pipeline had passed before."""
+        after = b""
+        while batch := self._book.pending(BATCH_ROWS, after):
+            after = batch[-1].fingerprint
+            self._tools.control.check()
+            looks, findings = self._decide(batch, passed)
+            self._book.commit(looks, findings)
+            for finding in findings:
+                self._tools.found(finding)
+            self._tools.progress("confirm")
+
+    def _decide(self, batch: Sequence[Candidate], passed: datetime | None) -> tuple[list[Look], list[NewFinding]]:
+        keys = {candidate.fingerprint: key_from_json(self._plan, candidate.key) for candidate in batch}
+        seen = self._tools.look([keys[c.fingerprint] for c in batch if c.difference_kind is not Kind.INVALID_KEY])
+        looks: list[Look] = []
+        decided: list[tuple[Candidate, Seen, State]] = []
+        for candidate in batch:
+            row = seen.get(keys[candidate.fingerprint]) or _invalid(candidate, keys[candidate.fingerprint])
+            stable = _is_stable(candidate, row) and not self._comes_and_goes(row, candidate.last_looked)
+            look = Look(candidate, row.difference, row.xmin, row.looked_at, stable)
+            if row.difference and (state := self._state(look, passed)):
+                decided.append((candidate, row, state))
+            looks.append(look)
+        return looks, self._findings(decided)
+
+    def _state(self, look: Look, passed: datetime | None) -> State | None:
+        """What the difference is by now; None while it is undecided."""
+        candidate, previous = look.candidate, look.candidate.last_looked
+        if candidate.difference_kind is Kind.INVALID_KEY:
+            return State.OPEN  # no source row can have a NULL in its key, now or later
+        if not look.stable:
+            return State.UNSTABLE if candidate.changes + 1 >= self._options.most_changes else None
+        settled = previous is not None and passed is not None and previous <= passed
+        return State.OPEN if settled and candidate.stable_looks + 1 >= self._options.stable_looks else None
+
+    def _comes_and_goes(self, row: Seen, previous: datetime | None) -> bool:
+        """Whether a missing row was deleted and written again since the look before.
+
+        Where PostgreSQL has the row its xmin tells of changes; an absent one has none.
+        """
+        if row.difference is None or row.difference.kind is not Kind.MISSING or previous is None:
+            return False
+        written = self._tools.newest_write(row.key)
+        return written is not None and previous < written < datetime.now(UTC) + _FUTURE
+
+    def _findings(self, decided: Iterable[tuple[Candidate, Seen, State]]) -> list[NewFinding]:
+        decided = list(decided)
+        differences = [row.difference for _, row, _ in decided if row.difference]
+        causes = self._tools.tag(differences) if differences else []
+        return [
+            NewFinding(
+                fingerprint=candidate.fingerprint,
+                key=candidate.key,
+                difference=difference,
+                cause=cause,
+                state=state,
+                columns=self._tools.describe(row),
+                target_xmin=row.xmin,
+                first_seen=candidate.first_seen,
+                checks=candidate.looks + 1,
+                changes=candidate.changes + (0 if state is State.OPEN else 1),
+            )
+            for (candidate, row, state), difference, cause in zip(decided, differences, causes, strict=True)
+        ]
+
+
+def _is_stable(candidate: Candidate, row: Seen) -> bool:
+    """Whether both sides are as they were at the look before; never at the first one."""
+    difference = row.difference
+    return (
+        candidate.last_looked is not None
+        and difference is not None
+        and (candidate.difference_kind, candidate.columns, candidate.target_xmin)
+        == (difference.kind, tuple(difference.columns), row.xmin)
+        and (candidate.source_fingerprint, candidate.target_fingerprint)
+        == (difference.source_fingerprint, difference.target_fingerprint)
+    )
+
+
+def _invalid(candidate: Candidate, key: Key) -> Seen:
+    """A row with a NULL in its key cannot be read by it: it stands as the export saw it."""
+    return Seen(key, None, None, Difference(key, candidate.difference_kind), datetime.now(UTC))
+
+
+def wait_for(barrier: Barrier, not_before: datetime, max_wait_seconds: float, tools: Tools) -> None:
+    """Wait until the pipeline has passed the barrier, and at least until `not_before`.
+
+    Raises:
+        LimitReachedError: it took longer than `max_wait_seconds` after `not_before`.
+    """
+    reason = "it has not come that far"
+    give_up = max(not_before, datetime.now(UTC)) + timedelta(seconds=max_wait_seconds)
+    while True:
+        tools.control.check()
+        tools.progress("settle")
+        now = datetime.now(UTC)
+        try:
+            if now >= not_before and barrier.passed():
+                return
+        except NotKnownError as error:
+            reason = str(error)
+        if now >= give_up:
+            lag = tools.watermark.lag_seconds()
+            behind = "" if lag is None else f"; it is {lag:.0f} s behind"
+            raise LimitReachedError(
+                f"the pipeline did not catch up within {max_wait_seconds:g} s ({reason}{behind}): nothing can be "
+                "confirmed. See whether the connectors run, then go on with --resume"
+            )
+        tools.control.sleep(_next_poll_seconds(now, not_before))
+
+
+def _next_poll_seconds(now: datetime, not_before: datetime) -> float:
+    remaining = (not_before - now).total_seconds()
+    return remaining if 0 < remaining < _POLL_SECONDS else _POLL_SECONDS
+
+
+def recheck(
+    book: CandidateBook,
+    plan: TablePlan,
+    look: Callable[[Sequence[Key]], Mapping[Key, Seen]],
+    control: Control,
+    run_id: UUID | None = None,
+) -> tuple[int, int]:
+    """Look again at findings that still stand, of one run or of all over the table; close those that are equal now.
+
+    Returns how many were looked at and how many were closed.
+    """
+    looked = closed = after = 0
+    while batch := book.unsettled(BATCH_ROWS, after, run_id):
+        after = batch[-1].log_id
+        control.check()
+        equal = _equal(plan, look, batch)
+        book.resolve(equal)
+        looked, closed = looked + len(batch), closed + len(equal)
+    return looked, closed
+
+
+def _equal(
+    plan: TablePlan, look: Callable[[Sequence[Key]], Mapping[Key, Seen]], batch: Sequence[LogRecord]
+) -> list[bytes]:
+    rows = {key_from_json(plan, row.pk): row for row in batch if row.kind is not Kind.INVALID_KEY}
+    seen = look(list(rows)) if rows else {}
+    return [rows[key].pk_fingerprint for key, row in seen.items() if row.difference is None]
