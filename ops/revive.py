@@ -52,7 +52,12 @@ def revive(
         OpsError: A container does not become healthy; names it.
     """
     resources = list(_resources(cli))
-    names = [_plain(resource["outputs"]["name"]) for resource in resources if resource["type"] == CONTAINER_TYPE]
+    # What failed while it was made is made again by `pulumi up`; it may never become healthy as it is.
+    names = [
+        _plain(resource["outputs"]["name"])
+        for resource in resources
+        if resource["type"] == CONTAINER_TYPE and not resource.get("initErrors")
+    ]
     found = {name: docker.container(name) for name in sorted(names)}
     stopped = tuple(name for name, container in found.items() if container.state in ("exited", "created"))
     for name in stopped:

@@ -2,4 +2,4 @@
 
 from reconcile.cli import app
 
-app()
+app(prog_name="reconcile")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from reconcile.errors import ExitCode, ReconcileError, worst
+from reconcile.errors import ExitCode, LogTooShortError, ReconcileError, worst
+from reconcile.model import Mode
 from reconcile.request import Connections, Events, RunRequest, RunSummary
 
 ReconcileTable = Callable[[RunRequest, Connections, Events], RunSummary]
@@ -22,14 +23,30 @@ class Outcome:
 
 
 def run_tables(
-    requests: Sequence[RunRequest], connections: Connections, events: Events, reconcile_table: ReconcileTable
+    requests: Sequence[RunRequest],
+    connections: Connections,
+    events: Events,
+    reconcile_table: ReconcileTable,
+    *,
+    fallback: Mode | None = None,
 ) -> Iterable[Outcome]:
     """Run the requests in order and yield how each ended. An error of one table does not keep the next from its turn.
 
-    Only a signal ends the whole batch: what was not begun is not begun any more.
+    Only a signal ends the whole batch: what was not begun is not begun any more. With `fallback` FULL, a table whose
+    CDC log does not reach back far enough is compared in full.
     """
+
+    def reconcile(request: RunRequest) -> RunSummary:
+        try:
+            return reconcile_table(request, connections, events)
+        except LogTooShortError as error:
+            if fallback is not Mode.FULL:
+                raise
+            events.message(f"{error}; comparing everything instead")
+            return reconcile_table(replace(request, mode=Mode.FULL, since=None, until=None), connections, events)
+
     for request in requests:
-        outcome = _run(request, connections, events, reconcile_table)
+        outcome = _run(request, reconcile)
         yield outcome
         if outcome.exit_code is ExitCode.INTERRUPTED:
             return
@@ -40,10 +57,10 @@ def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
     return worst(outcome.exit_code for outcome in outcomes)
 
 
-def _run(request: RunRequest, connections: Connections, events: Events, reconcile_table: ReconcileTable) -> Outcome:
+def _run(request: RunRequest, reconcile: Callable[[RunRequest], RunSummary]) -> Outcome:
     table = request.table.source
     try:
-        summary = reconcile_table(request, connections, events)
+        summary = reconcile(request)
     except ReconcileError as error:
         return Outcome(table, error.exit_code, error=str(error))
     except KeyboardInterrupt:

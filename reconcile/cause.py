@@ -104,9 +104,11 @@ class _Gathering:
         """What is known about one difference."""
         key = difference.key
         row, copy = self._rows.get(key), self._copies.get(key)
-        written = self._write_times(difference, row)
         committed = self._commits.get(copy.xmin or "") if copy else None
         logged = history.changes if history else []
+        nulled = copy is not None and all(cell is None for cell in self._named(difference, copy.values))
+        # Each costs a read, and they only tell what the log does not.
+        written = self._write_times(difference, row) if nulled or not logged else {}
         return Evidence(
             kind=difference.kind,
             now_ms=self._now_ms,
@@ -163,12 +165,18 @@ class _Gathering:
     ) -> tuple[Cell, ...]:
         if difference.kind is not Kind.MISMATCH or row is None or copy is None:
             return ()
-        cells = zip(self._plan.values, row, copy.values, strict=True)
+        columns = [column for column in self._plan.values if column.name in difference.columns]
+        sides = zip(columns, self._named(difference, row), self._named(difference, copy.values), strict=True)
         return tuple(
             Cell(ours is None, theirs is None, written.get(column.name), _is_lossy(column, ours))
-            for column, ours, theirs in cells
-            if column.name in difference.columns
+            for column, ours, theirs in sides
         )
+
+    def _named(self, difference: Difference, cells: Row) -> list[Any]:
+        """The cells of the columns that differ."""
+        return [
+            cell for column, cell in zip(self._plan.values, cells, strict=True) if column.name in difference.columns
+        ]
 
 
 def _problem(column: ColumnPlan, cell: Any) -> UnrepresentableError | None:

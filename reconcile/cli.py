@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile import cli_run, cli_serve
+from reconcile import cli_fix, cli_run, cli_serve
 from reconcile.logs import LogFormat, LogLevel, configure_logging
 from reconcile.options import ResumableCommand
 
@@ -31,5 +31,8 @@ def main(
 
 
 app.command(cls=ResumableCommand)(cli_run.run)
+app.command()(cli_fix.recheck)
+app.command()(cli_fix.repair)
+app.command()(cli_fix.undo)
 app.command()(cli_serve.schedule)
 app.command()(cli_serve.serve)

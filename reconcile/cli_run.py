@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import typer
 
 from reconcile import options
 from reconcile.batch import exit_code, run_tables
 from reconcile.cli_errors import errors
 from reconcile.compose import chosen_tables, connections, run_requests, with_options
+from reconcile.model import Mode
 from reconcile.options import OutputFormat
 from reconcile.progress import ProgressStyle, RunEvents, display
+from reconcile.request import RunRequest
 from reconcile.results import results
-from reconcile.settings import load_settings
+from reconcile.settings import Settings, load_settings
 
 
 def run(
@@ -21,6 +26,7 @@ def run(
     until: options.Until = None,
     repair: options.Repair = None,
     dry_run: options.DryRun = False,
+    fallback: options.Fallback = options.FallbackMode.NONE,
     resume: options.Resume = "",
     strategy: options.RunStrategy = None,
     page_size: options.PageSize = None,
@@ -76,12 +82,28 @@ def run(
             resume=resume or None,
             ignore_columns=sorted(ignore_columns or ()),
         )
+        to_full = Mode.FULL if fallback is options.FallbackMode.FULL else None
+        requests = [_with_window(settings, request, to_full) for request in requests]
         with results(format_, tables, output, emit_sql) as written, display(progress) as shown:
-            outcomes = []
-            for outcome in run_tables(
-                requests, connections(settings), RunEvents(shown, [written.finding]), reconcile_table
-            ):
+            events, outcomes = RunEvents(shown, [written.finding]), []
+            for outcome in run_tables(requests, connections(settings), events, reconcile_table, fallback=to_full):
                 outcomes.append(outcome)
                 written.outcome(outcome)
             written.end(outcomes)
     raise typer.Exit(exit_code(outcomes))
+
+
+def _with_window(settings: Settings, request: RunRequest, fallback: Mode | None) -> RunRequest:
+    """Let an incremental run without --since begin where the last complete one ended."""
+    from reconcile.coverage import since
+    from reconcile.serve import bookkeeping
+
+    if request.mode is Mode.FULL or request.since is not None or request.resume is not None:
+        return request
+    now, least = datetime.now(UTC), timedelta(seconds=settings.schedule.since)
+    with bookkeeping(settings)() as store:
+        store.migrate()
+        begin = since(store, request.table, least, now)
+    if begin is None and fallback is Mode.FULL:
+        return replace(request, mode=Mode.FULL)
+    return replace(request, since=begin or now - least)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from reconcile.errors import ConfigError
-from reconcile.model import Mode, TableRef
+from reconcile.model import TableRef
 from reconcile.request import Connections, Limits, RunRequest
 from reconcile.settings import RunDefaults, Settings
 
@@ -56,10 +56,8 @@ def run_requests(
     resume: str | None = None,
     ignore_columns: Sequence[str] = (),
 ) -> list[RunRequest]:
-    """Return one request for each table. An incremental run without `since` looks back as far as the schedule does."""
+    """Return one request for each table."""
     run = settings.run
-    if run.mode is Mode.INCREMENTAL and since is None and resume is None:
-        since = datetime.now(UTC) - timedelta(seconds=settings.schedule.since)
     if resume not in (None, "last") and len(tables) > 1:
         raise ConfigError(f"--resume {resume} goes on with one run: name its table with --table as well")
     return [

@@ -59,6 +59,13 @@ def names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
+class FallbackMode(StrEnum):
+    """What takes the place of an incremental run that cannot look back far enough."""
+
+    NONE = "none"
+    FULL = "full"
+
+
 class ResumableCommand(typer.core.TyperCommand):
     """Lets `--resume` stand alone, which typer's options cannot."""
 
@@ -104,10 +111,19 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Do every step of a repa
 RunMode = Annotated[Mode | None, typer.Option("--mode", help="full by default, incremental with --since.")]
 Since = Annotated[
     datetime | None,
-    typer.Option(parser=moment, metavar="TIME", help="Rows changed since: 24h, 7d, 2025-12-08, 2025-12-08T14:30Z."),
+    typer.Option(
+        parser=moment,
+        metavar="TIME",
+        help="Rows changed since: 24h, 7d, 2025-12-08, 2025-12-08T14:30Z. Without it an incremental run begins where "
+        "the last complete one ended, and at least schedule.since ago.",
+    ),
 ]
 Until = Annotated[
     datetime | None, typer.Option(parser=moment, metavar="TIME", help="End of the window; now by default.")
+]
+Fallback = Annotated[
+    FallbackMode,
+    typer.Option(help="full: compare everything where the CDC log does not reach back to --since, or to the last run."),
 ]
 RunStrategy = Annotated[
     Strategy | None,

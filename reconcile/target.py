@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -133,6 +134,14 @@ class TargetClient:
             cursor.execute(query, [column.rule.to_parameter(value) for column, _, value in tests])
             while rows := cursor.fetchmany(EXPORT_ROWS):
                 yield from (plan.target_key(row) for row in rows)
+
+    def commit_times(self, xmins: Collection[str]) -> dict[str, datetime]:
+        """Return when row versions were committed; without those that PostgreSQL forgot, or does not track."""
+        query = (
+            "SELECT xmin, pg_xact_commit_timestamp(xmin::xid) FROM unnest(%s::text[]) AS xmin "
+            "WHERE current_setting('track_commit_timestamp') = 'on'"
+        )
+        return {xmin: time for xmin, time in self._reader.execute(query, [list(xmins)]) if time is not None}
 
     def explain_lookup(self, plan: TablePlan) -> str:
         """Return PostgreSQL's plan for reading rows by key, as text."""

@@ -82,6 +82,15 @@ def test_a_container_that_stays_unhealthy_is_named(tmp_path: Path, runner: FakeR
         run(tmp_path, runner)
 
 
+def test_a_container_that_failed_while_it_was_made_is_left_to_the_next_up(tmp_path: Path, runner: FakeRunner) -> None:
+    broken = {"type": CONTAINER_TYPE, "urn": "u", "outputs": {"name": "p-scylla"}, "initErrors": ["no such user"]}
+    runner.on("stack export", ok(json.dumps({"deployment": {"resources": [broken]}})))
+    runner.on("container inspect", ok(inspected("exited", "")))
+
+    assert run(tmp_path, runner) == Revived((), unsealed=False, missing=())
+    assert not runner.ran("container start")
+
+
 def test_a_container_that_somebody_removed_is_reported(tmp_path: Path, runner: FakeRunner) -> None:
     gone = Completed((), 1, "", "Error: No such container: p-kafka-1")
     runner.on("stack export", ok(state("p-kafka-1"))).on("container inspect", gone)

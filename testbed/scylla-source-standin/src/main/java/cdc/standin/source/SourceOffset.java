@@ -26,12 +26,19 @@ final class SourceOffset {
     private SourceOffset() {
     }
 
+    /**
+     * The key under which an offset is kept. Kafka Connect compares its JSON text, so the order of the entries must be
+     * the same in every worker, and that of the map into which the REST API reads it: a HashMap of default capacity.
+     * (Map.of has another order in each JVM.)
+     */
     static Map<String, String> partition(TaskId id) {
-        return Map.of(
-                "keyspace_name", id.getTable().keyspace,
-                "table_name", id.getTable().name,
-                "vnode_id", String.valueOf(id.getvNodeId().getIndex()),
-                "generation_start", String.valueOf(id.getGenerationId().getGenerationStart().toDate().getTime()));
+        Map<String, String> partition = new HashMap<>();
+        partition.put("keyspace_name", id.getTable().keyspace);
+        partition.put("table_name", id.getTable().name);
+        partition.put("vnode_id", String.valueOf(id.getvNodeId().getIndex()));
+        partition.put("generation_start",
+                String.valueOf(id.getGenerationId().getGenerationStart().toDate().getTime()));
+        return partition;
     }
 
     static Map<String, String> format(TaskState state) {

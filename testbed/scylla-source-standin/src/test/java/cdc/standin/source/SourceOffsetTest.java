@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import com.scylladb.cdc.model.worker.RawChange.OperationType;
 import com.scylladb.cdc.model.worker.TaskState;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -37,5 +39,16 @@ class SourceOffsetTest {
 
         assertEquals(Set.of("keyspace_name", "table_name", "vnode_id", "generation_start"), partition.keySet());
         assertEquals(String.valueOf(Fixtures.GENERATION_MS), partition.get("generation_start"));
+    }
+
+    @Test
+    void partitionsAreInTheOrderInWhichConnectReadsThemBack() {
+        Map<String, String> partition = SourceOffset.partition(Fixtures.TASK);
+        Map<String, String> readBack = new HashMap<>();
+        partition.forEach(readBack::put);
+
+        assertEquals(List.copyOf(partition.keySet()), List.copyOf(readBack.keySet()));
+        assertEquals(List.of("keyspace_name", "vnode_id", "generation_start", "table_name"),
+                List.copyOf(partition.keySet()));
     }
 }
