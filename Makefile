@@ -18,7 +18,7 @@ TEST_ORDER := tests/unit tests/contract tests/integration tests/chaos tests/dest
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap up preview status smoke demo down env test bench check test-java
+.PHONY: help bootstrap up preview status smoke demo reconcile down env test bench check test-java
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ smoke: bootstrap ## write, change and delete rows and measure when PostgreSQL sh
 
 demo: bootstrap ## write a stream of demo rows (ARGS='--rate 50 --duration 300')
 	@$(CDC) demo $(stack) $(ARGS)
+
+reconcile: bootstrap ## compare both databases and repair (ARGS='run --table shop.users', 'status', 'run --help')
+	@$(CDC) reconcile $(stack) -- $(ARGS)
 
 down: bootstrap ## delete the stack with its data; asks first
 	@$(CDC) down $(stack) $(if $(filter 1 yes true,$(FORCE)),--force)

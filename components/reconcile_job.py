@@ -104,8 +104,8 @@ def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
         host=args.host,
         alias="reconcile",
         memory_mb=args.memory_mb,
-        env={"RECONCILE_LOG_FORMAT": "json"},
-        command=["serve"],
+        # Runs on demand are for people; only the service logs for machines.
+        command=["--log-format", "json", "serve"],
         ports=[Port(ports.RECONCILE, ports.PUBLISHED_RECONCILE)] if publish else [],
         volumes=[
             Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS),

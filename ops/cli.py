@@ -1,6 +1,7 @@
 """The operator's command line, `cdc`. The Makefile's targets are these commands."""
 
 import json
+import os
 import shlex
 import sys
 from typing import Annotated
@@ -13,6 +14,7 @@ from ops import demo as demo_command
 from ops import down as down_command
 from ops import java_tests
 from ops import preview as preview_command
+from ops import reconcile as reconcile_command
 from ops import up as up_command
 from ops.command import Format, FormatOption, Stack
 from ops.command import errors as _errors
@@ -122,6 +124,19 @@ def demo(
         outputs = workspace.outputs(workspace.existing_stack(stack))
         written = demo_command.run_demo(outputs, rate, duration, workspace.progress.line)
         _out.print(f"{written} changes written")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def reconcile(context: typer.Context, stack: Stack = "") -> None:
+    """Compare both databases where the reconcile job runs: `cdc reconcile -- run --table shop.users`."""
+    # 1 would say that there are differences.
+    with _errors(exit_code=2):
+        workspace = Workspace()
+        terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        name = workspace.existing_stack(stack)
+        argv = reconcile_command.command(workspace, name, context.args, terminal=terminal)
+        # Takes this process's place: signals, terminal and exit code are the command's own.
+        os.execvp(argv[0], argv)  # noqa: S606 no shell, on purpose
 
 
 @app.command()

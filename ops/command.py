@@ -27,15 +27,15 @@ FormatOption = Annotated[Format, typer.Option("--format", help="table or json.")
 
 
 @contextmanager
-def errors() -> Iterator[None]:
-    """End with exit code 1 and a message for problems that a person can act on."""
+def errors(exit_code: int = 1) -> Iterator[None]:
+    """End with the exit code and a message for problems that a person can act on."""
     try:
         yield
     except OpsError as error:
         _err.print(f"[bold red]error:[/] {escape(error.message)}")
         if error.hint:
             _err.print(escape(error.hint))
-        raise typer.Exit(1) from None
+        raise typer.Exit(exit_code) from None
     except ScyllaError as error:
         _err.print(f"[bold red]error:[/] {escape(str(error))}")
         raise typer.Exit(1) from None

@@ -1,6 +1,7 @@
 """Ask the Docker engine about a stack's containers, networks and volumes, through its command line client."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -105,6 +106,10 @@ class Docker:
             restarts=inspected.get("RestartCount", 0),
             stand_in=labels.get("scylla-pg-cdc.stand-in", ""),
         )
+
+    def exec_command(self, name: str, command: Sequence[str], terminal: bool) -> list[str]:
+        """Return the client's command that runs another one in a container."""
+        return [*self._client, "exec", "--interactive", *(["--tty"] if terminal else []), name, *command]
 
     def start(self, name: str) -> None:
         """Start a container that exists."""

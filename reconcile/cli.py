@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
-from reconcile import cli_fix, cli_run, cli_serve
+from reconcile import cli_fix, cli_inspect, cli_run, cli_serve
 from reconcile.logs import LogFormat, LogLevel, configure_logging
 from reconcile.options import ResumableCommand
 
@@ -27,12 +28,16 @@ def main(
     log_level: Annotated[LogLevel, typer.Option(help="The least important lines that are shown.")] = LogLevel.INFO,
 ) -> None:
     """Set up what all commands share."""
+    os.environ["RECONCILE_LOG_FORMAT"] = log_format.value  # runs that the schedule starts log alike
     configure_logging(log_format, log_level)
 
 
 app.command(cls=ResumableCommand)(cli_run.run)
+app.command()(cli_inspect.check)
 app.command()(cli_fix.recheck)
 app.command()(cli_fix.repair)
 app.command()(cli_fix.undo)
+app.command()(cli_inspect.status)
+app.command()(cli_inspect.show)
 app.command()(cli_serve.schedule)
 app.command()(cli_serve.serve)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,21 +13,20 @@ from reconcile.batch import Outcome
 from reconcile.cli_errors import errors
 from reconcile.compose import connections, run_requests, with_options
 from reconcile.errors import ExitCode
-from reconcile.model import RepairPolicy
-from reconcile.options import OutputFormat
+from reconcile.options import PlainFormat
 from reconcile.progress import ProgressStyle, RunEvents, display
 from reconcile.report import SCHEMA_VERSION, outcome_text, summary_json
 from reconcile.request import RunRequest, RunSummary
 from reconcile.settings import Settings, load_settings
 
 Kinds = Annotated[
-    RepairPolicy, typer.Option("--kind", help="Which open findings are repaired: missing, mismatch or all.")
+    Literal["missing", "mismatch", "all"], typer.Option("--kind", help="Which open findings are repaired.")
 ]
 
 
 def recheck(
     run: options.Run,
-    format_: options.Format = OutputFormat.TEXT,
+    format_: options.Plain = PlainFormat.TEXT,
     progress: options.Progress = ProgressStyle.AUTO,
     config: options.Config = None,
 ) -> None:
@@ -45,12 +44,12 @@ def recheck(
 
 def repair(
     run: options.Run,
-    kind: Kinds = RepairPolicy.ALL,
+    kind: Kinds = "all",
     dry_run: options.DryRun = False,
     max_repairs: options.MaxRepairs = None,
     max_repair_ratio: options.MaxRepairRatio = None,
     max_lag: options.MaxLag = None,
-    format_: options.Format = OutputFormat.TEXT,
+    format_: options.Plain = PlainFormat.TEXT,
     progress: options.Progress = ProgressStyle.AUTO,
     config: options.Config = None,
 ) -> None:
@@ -69,7 +68,7 @@ def repair(
 def undo(
     run: options.Run,
     dry_run: options.DryRun = False,
-    format_: options.Format = OutputFormat.TEXT,
+    format_: options.Plain = PlainFormat.TEXT,
     progress: options.Progress = ProgressStyle.AUTO,
     config: options.Config = None,
 ) -> None:
@@ -81,7 +80,7 @@ def undo(
         request = replace(_request(settings, run), dry_run=dry_run)
         result = undo_run(run, request, connections(settings), RunEvents(shown))
         counts = {"undone": result.undone, "skipped_changed": result.skipped_changed, "dry_run": dry_run}
-        if format_ is OutputFormat.TEXT:
+        if format_ is PlainFormat.TEXT:
             would = "would be " if dry_run else ""
             print(f"{result.undone} repairs {would}taken back, {result.skipped_changed} left: their rows have changed")
         else:
@@ -100,8 +99,8 @@ def _request(settings: Settings, run_id: str) -> RunRequest:
     return request
 
 
-def _print(format_: OutputFormat, summary: RunSummary, code: ExitCode, more: dict[str, Any]) -> None:
-    if format_ is OutputFormat.TEXT:
+def _print(format_: PlainFormat, summary: RunSummary, code: ExitCode, more: dict[str, Any]) -> None:
+    if format_ is PlainFormat.TEXT:
         print(outcome_text(Outcome(summary.table, code, replace(summary, exit_code=code))))
         shown = {name: value for name, value in more.items() if value not in (None, False)}
         if shown:

@@ -59,6 +59,13 @@ def names(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
+class PlainFormat(StrEnum):
+    """How a result is printed that comes at once."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class FallbackMode(StrEnum):
     """What takes the place of an incremental run that cannot look back far enough."""
 
@@ -93,6 +100,7 @@ Format = Annotated[
     OutputFormat,
     typer.Option("--format", help="jsonl prints every finding at once, then the summary.", rich_help_panel=OUTPUT),
 ]
+Plain = Annotated[PlainFormat, typer.Option("--format", help="How the result is printed.", rich_help_panel=OUTPUT)]
 Output = Annotated[
     Path | None, typer.Option(help="Write the result to this file instead of standard output.", rich_help_panel=OUTPUT)
 ]
@@ -128,12 +136,13 @@ Fallback = Annotated[
 RunStrategy = Annotated[
     Strategy | None,
     typer.Option(
-        "--strategy", help="How a full run joins both sides: lookup by key, or merge with one export of PostgreSQL."
+        "--strategy",
+        help="How a full run joins both sides: lookup by key (the default), or merge with one export of PostgreSQL.",
     ),
 ]
-PageSize = Annotated[int | None, typer.Option("--page-size", min=1, help="Rows compared at a time; 10000.")]
+PageSize = Annotated[int | None, typer.Option("--page-size", min=1, help="Rows compared at a time; 10000 by default.")]
 Repair = Annotated[
-    RepairPolicy | None, typer.Option("--repair", help="Which confirmed differences are repaired; none.")
+    RepairPolicy | None, typer.Option("--repair", help="Which confirmed differences are repaired; none by default.")
 ]
 Resume = Annotated[
     str,
@@ -154,22 +163,24 @@ FailOn = Annotated[
     typer.Option(
         parser=kinds,
         metavar="KINDS",
-        help="Open differences that end in exit code 1: missing,mismatch,extra,invalid_key or none.",
+        help="Open differences that end in exit code 1: some of missing,mismatch,extra,invalid_key, or none.",
     ),
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes; one for each CPU.")]
-Executor = Annotated[Literal["process", "dask"] | None, typer.Option(help="Where the units run: process.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes; one for each CPU by default.")]
+Executor = Annotated[Literal["process", "dask"] | None, typer.Option(help="Where the units run; process by default.")]
 Scheduler = Annotated[str | None, typer.Option(metavar="URL", help="Dask's scheduler, such as tcp://dask:8786.")]
 MaxRows = Annotated[
     float | None,
-    typer.Option("--max-rows-per-second", min=1, help="Of the whole run; unlimited.", rich_help_panel=LIMITS),
+    typer.Option(
+        "--max-rows-per-second", min=1, help="Limit of the whole run; none by default.", rich_help_panel=LIMITS
+    ),
 ]
 MaxLag = Annotated[
     float | None,
     typer.Option(
         parser=seconds,
         metavar="DURATION",
-        help="Confirm nothing while the pipeline is further behind; 120s.",
+        help="Confirm nothing while the pipeline is further behind; 120s by default.",
         rich_help_panel=LIMITS,
     ),
 ]
@@ -178,19 +189,22 @@ Settle = Annotated[
     typer.Option(
         parser=seconds,
         metavar="DURATION",
-        help="How long a difference must stand; twice the source's windows.",
+        help="How long a difference must stand; twice the source's windows by default.",
         rich_help_panel=LIMITS,
     ),
 ]
 MaxRepairs = Annotated[
-    int | None, typer.Option(min=0, help="Stop repairing after so many rows; 1000.", rich_help_panel=LIMITS)
+    int | None,
+    typer.Option(
+        min=0, help="Repair nothing when more rows than this need it; 1000 by default.", rich_help_panel=LIMITS
+    ),
 ]
 MaxRepairRatio = Annotated[
     float | None,
     typer.Option(
         min=0,
         max=1,
-        help="Stop repairing when more than this part of the compared rows needs it; 0.01.",
+        help="Repair nothing when more than this part of the compared rows needs it; 0.01 by default.",
         rich_help_panel=LIMITS,
     ),
 ]

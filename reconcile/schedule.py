@@ -131,9 +131,24 @@ class ScheduledRuns:
             self._launch(run)
 
 
+class OnceByTheClock(CronTrigger):  # type: ignore[misc] # the library has no types
+    """A cron trigger that does not fire twice when clocks are put back and an hour of the night comes again."""
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """Return the next time that no clock on the wall has shown at the one before."""
+        found: datetime | None = super().get_next_fire_time(previous_fire_time, now)
+        if found is not None and previous_fire_time is not None and _wall(found) == _wall(previous_fire_time):
+            return self.get_next_fire_time(found, found)
+        return found
+
+
+def _wall(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=None, fold=0)
+
+
 def trigger(schedule: Schedule) -> CronTrigger:
     """Return what knows when runs are due."""
-    return CronTrigger.from_crontab(schedule.cron, timezone=schedule.zone)
+    return OnceByTheClock.from_crontab(schedule.cron, timezone=schedule.zone)
 
 
 def upcoming(schedule: Schedule, now: datetime, count: int) -> list[tuple[datetime, str]]:

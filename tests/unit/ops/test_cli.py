@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ops_fakes import FakeRunner, fake_workspace
@@ -84,3 +85,38 @@ def test_env_prints_lines_that_a_shell_can_read(invoke: Invoke, tmp_path: Path) 
     assert f"export PULUMI_BACKEND_URL=file://{tmp_path}/.state" in lines
     assert all(line.startswith("export ") for line in lines)
     assert (tmp_path / ".state" / "passphrase").read_text() not in output
+
+
+@pytest.fixture
+def executed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    calls: list[list[str]] = []
+    monkeypatch.setattr("os.execvp", lambda _file, argv: calls.append(argv))
+    return calls
+
+
+def stack_with(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, containers: dict[str, str]) -> None:
+    outputs = SimpleNamespace(containers=containers)
+    monkeypatch.setattr(workspace, "outputs", lambda _: outputs)
+
+
+def test_reconcile_runs_in_the_jobs_container_with_all_its_own_options(
+    invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, executed: list[list[str]]
+) -> None:
+    stack_with(monkeypatch, workspace, {"reconcile": "p-reconcile"})
+
+    assert invoke("reconcile", "--stack", "dev", "--", "run", "--table", "shop.users", "--help")[0] == 0
+    assert invoke("reconcile", "--stack", "dev")[0] == 0
+
+    base = ["docker", "exec", "--interactive", "p-reconcile", "reconcile"]
+    assert executed == [[*base, "run", "--table", "shop.users", "--help"], [*base, "status"]]
+
+
+def test_reconcile_without_a_job_says_what_to_do(
+    invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, executed: list[list[str]]
+) -> None:
+    stack_with(monkeypatch, workspace, {"kafka-1": "p-kafka-1"})
+
+    code, output = invoke("reconcile", "--stack", "dev", "--", "status")
+
+    assert (code, executed) == (2, [])
+    assert "reconcileEnabled" in output

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from reconcile.cli import app
+from reconcile.coverage import OVERLAP
 from reconcile.errors import (
     AlreadyRunningError,
     ConfigError,
@@ -19,6 +20,7 @@ from reconcile.errors import (
     UnreachableError,
 )
 from reconcile.model import Kind, Mode, RepairPolicy, Strategy
+from tests.unit.reconcile.fake_store import FakeStore, run_record
 from tests.unit.reconcile.runs import FINDING, FakeRuns, config_file
 
 
@@ -83,7 +85,30 @@ def test_since_alone_means_an_incremental_run(runs: FakeRuns) -> None:
     assert abs(datetime.now(UTC) - timedelta(hours=24) - request.since) < timedelta(minutes=1)
 
 
-def test_an_incremental_run_without_since_looks_back_as_far_as_the_schedule(runs: FakeRuns) -> None:
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
+    fake = FakeStore()
+    monkeypatch.setattr("reconcile.serve.bookkeeping", lambda _settings: lambda: fake)
+    return fake
+
+
+def test_an_incremental_run_begins_where_the_last_complete_one_ended(runs: FakeRuns, store: FakeStore) -> None:
+    ended = datetime.now(UTC) - timedelta(days=3)
+    store.records = [run_record(started_at=ended)]
+
+    assert run("--table", "shop.users", "--mode", "incremental").exit_code == 0
+    assert runs.requests[0].since == ended - OVERLAP
+
+
+def test_the_first_scheduled_run_compares_everything(runs: FakeRuns, store: FakeStore) -> None:
+    assert run("--mode", "incremental", "--fallback", "full").exit_code == 0
+
+    assert [request.mode for request in runs.requests] == [Mode.FULL, Mode.FULL]
+    assert store.closed == 2
+
+
+@pytest.mark.usefixtures("store")
+def test_an_incremental_run_without_a_run_before_looks_back_as_far_as_the_schedule(runs: FakeRuns) -> None:
     assert run("--table", "shop.users", "--mode", "incremental").exit_code == 0
 
     since = runs.requests[0].since
