@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pulumi
@@ -52,10 +53,12 @@ class Images:
             return self.id("kafka-connect")
         plugins = self._plugins()
         base = self._image("kafka-connect-base", self.reference("kafka-connect-base"))
-        digest = tree_digest(PROJECT / CONNECT_CONTEXT)
+        # What it is built upon counts as well: stacks of one host share tags, and would overwrite each other's.
+        upon = (self.reference("kafka-connect-base"), self._plugins_reference())
+        parts = (tree_digest(PROJECT / CONNECT_CONTEXT), *upon)
         return self._image(
             "kafka-connect",
-            f"scylla-pg-cdc/kafka-connect:{digest[:DIGEST_LENGTH]}",
+            f"scylla-pg-cdc/kafka-connect:{sha256(' '.join(parts).encode()).hexdigest()[:DIGEST_LENGTH]}",
             docker.RemoteImageBuildArgs(
                 context=CONNECT_CONTEXT,
                 build_args={"BASE_IMAGE": base.name, "PLUGINS_IMAGE": plugins.name},
@@ -81,13 +84,17 @@ class Images:
     def _plugins(self) -> docker.RemoteImage:
         """The connectors as an image; online it is built with Maven inside the engine."""
         if self._settings.images == "testbed":
-            return self._image("connect-plugins", self.reference("connect-plugins"))
-        digest = tree_digest(PROJECT / CONNECT_CONTEXT)
+            return self._image("connect-plugins", self._plugins_reference())
         return self._image(
             "connect-plugins",
-            f"scylla-pg-cdc/connect-plugins:{digest[:DIGEST_LENGTH]}",
+            self._plugins_reference(),
             docker.RemoteImageBuildArgs(context=CONNECT_CONTEXT, dockerfile="plugins.Dockerfile"),
         )
+
+    def _plugins_reference(self) -> str:
+        if self._settings.images == "testbed":
+            return self.reference("connect-plugins")
+        return f"scylla-pg-cdc/connect-plugins:{tree_digest(PROJECT / CONNECT_CONTEXT)[:DIGEST_LENGTH]}"
 
     def _image(
         self,

@@ -16,6 +16,7 @@ from reconcile.errors import ConfigError
 from reconcile.model import Key, KeySpan, SourceSettings, TableRef
 from reconcile.schema import ColumnPlan, TablePlan
 from reconcile.source_pages import Pager, Row, read_error
+from reconcile.source_pieces import Piece, piece_clause
 from reconcile.source_protocol import bind_and_read_raw
 from reconcile.source_session import RAW_PROFILE, connect, raw_session, server_is_scylla
 from reconcile.values_types import UserType
@@ -199,12 +200,10 @@ class SourceClient:
             self._prepared[cql] = statement
         return self._prepared[cql]
 
-    def bind_range(self, plan: TablePlan, low: int, high: int) -> BoundStatement:
-        """Return the statement that reads all columns of the rows with tokens in (low, high]."""
-        token = f"token({', '.join(map(protect_name, plan.partition_key))})"
-        # An inclusive lower bound, because the smallest token means something else to some servers.
-        cql = f"{_select(plan, plan.columns)} WHERE {token} >= ? AND {token} <= ?{self.options}"
-        return self.prepare(cql).bind([bound.to_bytes(8, "big", signed=True) for bound in (low + 1, high)])
+    def bind_piece(self, plan: TablePlan, piece: Piece) -> BoundStatement:
+        """Return the statement that reads all columns of the rows of a piece."""
+        clause, parameters = piece_clause(plan, piece)
+        return self.prepare(f"{_select(plan, plan.columns)} WHERE {clause}{self.options}").bind(parameters)
 
     def _key_bytes(self, plan: TablePlan, key: Key) -> list[bytes] | None:
         """The key's columns in CQL; None when ScyllaDB cannot hold such a key."""

@@ -14,8 +14,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from reconcile.errors import ReconcileError
 from reconcile.prefetch import prefetched
+from reconcile.source_pieces import Piece, TokenRange, remaining
 from reconcile.source_protocol import RawRows
-from reconcile.tokens import split
 
 if TYPE_CHECKING:
     from reconcile.schema import TablePlan
@@ -82,28 +82,26 @@ class Pager:
             yield batch
 
     def _ranges(self, low: int, high: int) -> Iterator[RawRows]:
-        """Pages of the range; one that fails at its first page is read in halves."""
-        waiting = [(low, high)]
+        """Pages of a range. Where reading fails for good, what is left is read in smaller pieces."""
+        waiting: list[Piece] = [TokenRange(low, high)]
         while waiting:
-            low, high = waiting.pop()
-            pages = self._pages(low, high)
+            piece, last = waiting.pop(), None
             try:
-                first = next(pages, None)
+                for page in self._pages(piece):
+                    last = page[-1]
+                    yield page
             except SourceReadError as error:
-                if high - low < 2:
+                smaller = remaining(self._plan, piece, last)
+                if not smaller:
                     raise
-                _log.warning("reading tokens (%d, %d] in halves: %s", low, high, error)
-                waiting.extend(reversed(split(low, high, 2)))
-                continue
-            if first is not None:
-                yield first
-                yield from pages
+                _log.warning("reading in smaller pieces: %s", error)
+                waiting += reversed(smaller)
 
-    def _pages(self, low: int, high: int) -> Iterator[RawRows]:
-        statement = self._source.bind_range(self._plan, low, high)
+    def _pages(self, piece: Piece) -> Iterator[RawRows]:
+        statement = self._source.bind_piece(self._plan, piece)
         paging_state: bytes | None = None
         while True:
-            result = self._page(statement, paging_state, f"tokens ({low}, {high}]")
+            result = self._page(statement, paging_state, str(piece))
             paging_state = result.paging_state
             rows: RawRows = result.current_rows
             if rows:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Its pytest plugin would import it after the tests of Pulumi programs, whose leftovers trip CPython 3.11 when a
+# collection runs while modules are parsed.
+import hypothesis  # noqa: F401
 import pytest
 
 from tests.support.pipeline import Pipeline, bring_up, write_stack_file

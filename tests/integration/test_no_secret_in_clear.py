@@ -10,8 +10,8 @@ from tests.support.secrets_scan import plant, readable_places, scan, stack_secre
 pytestmark = pytest.mark.integration
 
 CONFIG_SECRETS = {
-    "scyllaAdminPassword", "scyllaReaderPassword", "postgresAdminPassword", "cdcWriterPassword",
-    "reconcilePassword", "vaultToken",
+    "scyllaAdminPassword", "scyllaReaderPassword", "scyllaReconcilePassword", "postgresAdminPassword",
+    "cdcWriterPassword", "reconcilePassword", "vaultToken",
 }  # fmt: skip
 
 

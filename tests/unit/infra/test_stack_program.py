@@ -236,6 +236,17 @@ def test_the_testbed_runs_its_own_images_and_dev_the_public_ones(dev: Program) -
     assert testbed.one("remoteImage:RemoteImage", "scylla").inputs["name"].startswith("scylla-pg-cdc-testbed/scylla:")
 
 
+def test_workers_built_upon_different_images_have_different_tags(dev: Program) -> None:
+    other_base = run_program("dev", imageOverrides={"kafka-connect-base": "mirror.test/base:1"})
+
+    tags = {
+        program.one("remoteImage:RemoteImage", "kafka-connect").inputs["name"]
+        for program in (dev, other_base, run_program("testbed"))
+    }
+
+    assert len(tags) == 3
+
+
 def test_an_image_can_be_replaced_by_configuration() -> None:
     program = run_program(
         "dev", imageOverrides={"kafka": "mirror.test/kafka:1", "kafka-connect": "mirror.test/connect:2"}
