@@ -78,8 +78,8 @@ class Scan:
         in_flight = 0
         self._candidates = self.journal.totals().candidates
         while units or later or in_flight:
+            self.between()  # first, so that a run that is paused has shown where it stands
             self.control.check()
-            self.between()
             later, due = _split(later)
             units += due
             while units and in_flight < pace.now:

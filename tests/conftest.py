@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 # Its pytest plugin would import it after the tests of Pulumi programs, whose leftovers trip CPython 3.11 when a
 # collection runs while modules are parsed.
 import hypothesis  # noqa: F401
 import pytest
 
-from tests.support.pipeline import Pipeline, bring_up, write_stack_file
+from tests.support.pipeline import Pipeline, bring_up, claim_stack, write_stack_file
 
 
 @pytest.fixture(scope="session")
-def pipeline() -> Pipeline:
+def pipeline() -> Iterator[Pipeline]:
     """The testbed as stack `ci`, brought up by the command that users type."""
     write_stack_file()
-    bring_up()
-    return Pipeline()
+    with claim_stack():
+        bring_up()
+        yield Pipeline()

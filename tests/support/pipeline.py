@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import psycopg
 import yaml
@@ -25,7 +27,7 @@ from components.kafka_connect.client import ConnectClient
 from ops.outputs import StackOutputs
 from ops.processes import Completed
 from ops.pulumi_cli import PulumiCli
-from ops.workspace import Workspace
+from ops.workspace import Workspace, cache_dir
 
 T = TypeVar("T")
 
@@ -90,6 +92,23 @@ def run(*argv: str, timeout_seconds: float = 300) -> subprocess.CompletedProcess
     done = subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=timeout_seconds, check=False)
     assert done.returncode == 0, f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def claim_stack() -> IO[str]:
+    """Own the machine's test stack until the file returned is closed, and remove what an ended test run left of it.
+
+    A run in another checkout that is still going on is waited for.
+    """
+    path = cache_dir(os.environ) / f"tests-{STACK}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    workspace = Workspace()
+    known = workspace.cli(STACK, workspace.tools()).summary()
+    if known is None or not known.resources:
+        for command in workspace.docker(STACK).leftovers(STACK).removal().splitlines():
+            run(*shlex.split(command))
+    return lock
 
 
 def bring_up() -> None:

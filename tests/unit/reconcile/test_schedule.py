@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -179,10 +180,10 @@ def test_a_stopped_schedule_is_not_alive(started: Callable[..., ScheduledRuns]) 
 
 
 FAKE_RECONCILE = """
-import json, signal, sys, time
+import json, pathlib, signal, sys, time
 if "wait" in sys.argv:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
-    print("ready", file=sys.stderr, flush=True)
+    pathlib.Path(__file__).with_name("ready").touch()
     time.sleep(60)
 print(json.dumps({"runs": [{"arguments": sys.argv[1:]}]}))
 sys.exit(int(sys.argv[1]))
@@ -198,7 +199,7 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Child:
 
     def popen(argv: list[str], **options: Any) -> Any:
         assert argv[:3] == [sys.executable, "-m", "reconcile"]
-        return started([sys.executable, str(script), *argv[3:]], stderr=subprocess.PIPE, **options)
+        return started([sys.executable, str(script), *argv[3:]], **options)
 
     monkeypatch.setattr("subprocess.Popen", popen)
     structlog.reset_defaults()
@@ -216,17 +217,14 @@ def test_a_runs_end_is_logged_with_its_summary(child: Child, code: int, level: s
     assert ended["runs"] == [{"arguments": [str(code), "--config", "/etc/reconcile.yaml"]}]
 
 
-def test_a_run_in_progress_reaches_its_checkpoint_when_the_service_stops(child: Child) -> None:
+def test_a_run_in_progress_reaches_its_checkpoint_when_the_service_stops(child: Child, tmp_path: Path) -> None:
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(child(["0", "wait"])))
     thread.start()
-    deadline = threading.Event()
-    while child._process is None and not deadline.wait(0.01):
-        pass
-    process = child._process
-    assert process is not None
-    assert process.stderr is not None
-    assert process.stderr.readline() == "ready\n"
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not (tmp_path / "ready").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
     child.stop()
     thread.join(DEADLINE_SECONDS)

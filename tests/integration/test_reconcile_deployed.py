@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from tests.support.pipeline import PROJECT, STACK, Pipeline, run, wait_until
 pytestmark = pytest.mark.integration
 
 JOB_UID = "1000"
+SERVICE_SECONDS = 240
+"""After this a service that never says what is waited for is killed."""
 
 
 def reconcile(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -256,6 +259,8 @@ def service_lines(config: Path, until: str, stop_with: signal.Signals | None = N
         [*command, "--config", str(config)], cwd=PROJECT, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
+        deadline = threading.Timer(SERVICE_SECONDS, process.kill)
+        deadline.start()
         try:
             for line in process.stderr:
                 entry = json.loads(line)
@@ -263,6 +268,7 @@ def service_lines(config: Path, until: str, stop_with: signal.Signals | None = N
                 if entry["event"] == until:
                     process.send_signal(stop_with or signal.SIGTERM)
         finally:
+            deadline.cancel()
             process.kill()
 
 
