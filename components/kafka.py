@@ -133,6 +133,8 @@ class PipelineTopicsArgs:
     table_topics: Sequence[str]
     heartbeat_topic: str
     dlq_topic: str
+    dlq_ledger_topic: str
+    """What became of the records of the dead letter queue."""
     connect_group: str
     """Group id of the Connect workers; their three internal topics are named after it."""
     source_offsets_topic: str
@@ -168,6 +170,7 @@ class PipelineTopics(pulumi.ComponentResource):
                 for topic in args.table_topics
             ),
             self._topic(args.dlq_topic, 1, _retained(args.dlq_retention_hours, "delete")),
+            self._topic(args.dlq_ledger_topic, 1, compacted),
             self._topic(args.heartbeat_topic, 1, _retained(args.heartbeat_retention_hours, "delete")),
             # Connect insists on one partition for its configuration.
             self._topic(internal["config"], 1, compacted),

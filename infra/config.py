@@ -205,6 +205,7 @@ def _connect(reader: _Reader) -> ConnectSettings:
         sink_connector=reader.choice("sinkConnector", "debezium", "confluent"),
         sink_tasks_max=reader.integer("sinkTasksMax", 1),
         sink_batch_size=reader.integer("sinkBatchSize", 1),
+        sink_dead_key_policy=reader.choice("sinkDeadKeyPolicy", "follow", "wait"),
         schema_evolution=reader.choice("schemaEvolution", "basic", "none"),
     )
 

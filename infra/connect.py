@@ -204,4 +204,6 @@ def sink_config(
     }
     if connect.sink_connector == "confluent":
         return ConfluentJdbcSinkConfig(**common)
-    return DebeziumJdbcSinkConfig(schema_evolution=connect.schema_evolution, **common)
+    return DebeziumJdbcSinkConfig(
+        schema_evolution=connect.schema_evolution, dead_key_policy=connect.sink_dead_key_policy, **common
+    )

@@ -24,6 +24,7 @@ CONNECT_ROLE = "connect"
 RECONCILE_ROLE = "reconcile"
 """AppRoles in Vault."""
 DLQ_TOPIC = "dlq-postgres-sink"
+DLQ_LEDGER_TOPIC = f"{DLQ_TOPIC}-handled"
 SOURCE_OFFSETS_TOPIC = "cdc-source-offsets"
 READER = "cdc_reader"
 """ScyllaDB role of the source connector."""
@@ -194,6 +195,7 @@ def pipeline_topics(settings: Settings, kafka: Kafka) -> list[pulumi.Resource]:
             table_topics=[table.replicated.topic(settings.connect.topic_prefix) for table in settings.tables],
             heartbeat_topic=heartbeat_topic(settings),
             dlq_topic=DLQ_TOPIC,
+            dlq_ledger_topic=DLQ_LEDGER_TOPIC,
             connect_group=CONNECT_GROUP,
             source_offsets_topic=SOURCE_OFFSETS_TOPIC,
             partitions=configured.topic_partitions,

@@ -68,6 +68,7 @@ class ConnectSettings:
     sink_connector: Literal["debezium", "confluent"]
     sink_tasks_max: int
     sink_batch_size: int
+    sink_dead_key_policy: Literal["follow", "wait"]
     schema_evolution: Literal["basic", "none"]
 
 

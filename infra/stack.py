@@ -12,6 +12,7 @@ from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWork
 from infra.images import Images
 from infra.pipeline import (
     CONNECT_ROLE,
+    DLQ_LEDGER_TOPIC,
     DLQ_TOPIC,
     RECONCILE_ROLE,
     heartbeat_topic,
@@ -102,7 +103,7 @@ def _export(
     pulumi.export(
         "topics",
         {table.source: table.topic(settings.connect.topic_prefix) for table in replicated}
-        | {"dlq": DLQ_TOPIC, "heartbeat": heartbeat_topic(settings)},
+        | {"dlq": DLQ_TOPIC, "dlq_ledger": DLQ_LEDGER_TOPIC, "heartbeat": heartbeat_topic(settings)},
     )
     pulumi.export(
         "tables",
@@ -124,6 +125,7 @@ def _export(
         "windows_ms",
         {"window": settings.connect.window_size_ms, "confidence": settings.connect.confidence_window_ms},
     )
+    pulumi.export("kafka_tls_enabled", settings.kafka.tls_enabled)
     pulumi.export("commands", _commands(settings))
     pulumi.export("credentials", pulumi.Output.secret(_credentials(settings)))
 

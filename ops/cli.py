@@ -4,22 +4,21 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from components.scylla.session import ScyllaError
 from ops import demo as demo_command
 from ops import down as down_command
 from ops import java_tests
 from ops import preview as preview_command
 from ops import reconcile as reconcile_command
 from ops import up as up_command
+from ops.command import Format, FormatOption, Stack
+from ops.command import errors as _errors
+from ops.dlq.cli import app as dlq_app
 from ops.errors import OpsError
 from ops.smoke import DEFAULT_ROWS, run_smoke
 from ops.stack_choice import last_stack
@@ -27,37 +26,12 @@ from ops.status import collect_status
 from ops.workspace import Workspace
 
 app = typer.Typer(help="Bring up, watch and take down the CDC pipeline.", no_args_is_help=True, add_completion=False)
+app.add_typer(dlq_app, name="dlq")
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Stack = Annotated[str, typer.Option(help="dev, testbed, prod or another stack with a Pulumi.<stack>.yaml.")]
 Args = Annotated[str, typer.Option(help="More arguments for the pulumi command, in one string.")]
-
-
-class Format(StrEnum):
-    """How a result is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-@contextmanager
-def _errors(exit_code: int = 1) -> Iterator[None]:
-    """End with the exit code and a message for problems that a person can act on."""
-    try:
-        yield
-    except OpsError as error:
-        _err.print(f"[bold red]error:[/] {escape(error.message)}")
-        if error.hint:
-            _err.print(escape(error.hint))
-        raise typer.Exit(exit_code) from None
-    except ScyllaError as error:
-        _err.print(f"[bold red]error:[/] {escape(str(error))}")
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        _err.print("interrupted; the same command continues where this one stopped")
-        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -106,7 +80,7 @@ def down(
 @app.command()
 def status(
     stack: Stack = "",
-    format_: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.TABLE,
+    format_: FormatOption = Format.TABLE,
 ) -> None:
     """Show services and connectors; exit code 1 when something is wrong."""
     with _errors():
@@ -188,7 +162,9 @@ def prepare() -> None:
 def test_java() -> None:
     """Run the tests of the Java parts with Maven."""
     with _errors():
-        java_tests.run_all(Workspace())
+        workspace = Workspace()
+        up_command.ensure_engine(workspace)
+        java_tests.run_all(workspace)
 
 
 if __name__ == "__main__":

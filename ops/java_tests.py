@@ -1,6 +1,8 @@
 """Run the tests of the Java parts: our Connect plug-in and the testbed's stand-ins."""
 
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -8,9 +10,13 @@ from ops.engine import install_packages
 from ops.errors import OpsError
 from ops.processes import is_root
 from ops.progress import Step
+from ops.throwaway_postgres import throwaway_postgres
 from ops.workspace import Workspace
 
-_PROJECTS: Final = ("images/kafka-connect/plugin", "testbed/*")
+_WITH_DATABASE: Final = "images/kafka-connect/plugin"
+DATABASE_VARIABLE: Final = "CDC_TEST_JDBC_URL"
+"""Where the plug-in's tests find a PostgreSQL superuser."""
+_PROJECTS: Final = (_WITH_DATABASE, "testbed/*")
 _COUNT: Final = re.compile(r"Tests run: (\d+), Failures: \d+, Errors: \d+, Skipped: \d+$")
 _ERROR_LINES: Final = 40
 
@@ -24,8 +30,13 @@ def run_all(workspace: Workspace) -> None:
     with workspace.progress.step("maven") as step:
         _ensure_maven(workspace, step)
     for project in projects(workspace.project_dir):
-        with workspace.progress.step(f"mvn verify in {project.relative_to(workspace.project_dir)}") as step:
-            _verify(workspace, project, step)
+        name = str(project.relative_to(workspace.project_dir))
+        with workspace.progress.step(f"mvn verify in {name}") as step:
+            if name == _WITH_DATABASE:
+                with throwaway_postgres(workspace.runner, step) as url:
+                    _verify(workspace, project, step, os.environ | {DATABASE_VARIABLE: url})
+            else:
+                _verify(workspace, project, step)
 
 
 def projects(root: Path) -> list[Path]:
@@ -41,7 +52,7 @@ def _ensure_maven(workspace: Workspace, step: Step) -> None:
     install_packages(workspace.runner, ["maven", "openjdk-17-jdk-headless"], step)
 
 
-def _verify(workspace: Workspace, project: Path, step: Step) -> None:
+def _verify(workspace: Workspace, project: Path, step: Step, env: Mapping[str, str] | None = None) -> None:
     tests = 0
     errors: list[str] = []
 
@@ -54,6 +65,6 @@ def _verify(workspace: Workspace, project: Path, step: Step) -> None:
             errors.append(line)
 
     argv = ["mvn", "--batch-mode", "--no-transfer-progress", "--file", str(project / "pom.xml"), "verify"]
-    if not workspace.runner.stream(argv, on_line).ok:
+    if not workspace.runner.stream(argv, on_line, env=env).ok:
         raise OpsError("\n".join(["Java tests failed:", *errors[:_ERROR_LINES]]))
     step.done(f"{tests} tests passed" if tests else "no tests")

@@ -32,7 +32,7 @@ class StackOutputs:
     endpoints: Mapping[str, str]
     """Addresses by service: kafka, schema_registry, connect, scylla, postgres, vault."""
     topics: Mapping[str, str]
-    """Topic by source table, and the dead letter queue and heartbeat topics."""
+    """Topic by source table, and those of the dead letter queue (`dlq`), its ledger (`dlq_ledger`), the heartbeats."""
     connectors: Mapping[str, str]
     """Connector names: source, sink."""
     tables: tuple[Table, ...]
@@ -47,6 +47,8 @@ class StackOutputs:
     scylla: Login
     postgres: Login
     postgres_database: str
+    kafka_tls: bool = False
+    """Whether the brokers want TLS."""
 
     def table(self, source: str) -> Table | None:
         """Return the replicated table of that source name, if any."""
@@ -77,6 +79,7 @@ def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
             scylla=Login(credentials["scylla"]["username"], credentials["scylla"]["password"]),
             postgres=Login(credentials["postgres"]["username"], credentials["postgres"]["password"]),
             postgres_database=credentials["postgres"]["database"],
+            kafka_tls=bool(raw["kafka_tls_enabled"]),
         )
     except KeyError as missing:
         raise OpsError(

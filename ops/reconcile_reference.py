@@ -19,6 +19,7 @@ from reconcile.cli import app
 from reconcile.metrics import SPECS
 from reconcile.migrations import load_migrations
 from reconcile.serve import NEXT_RUN, NEXT_RUN_HELP
+from reconcile.supervisor import SUPERVISOR_SPECS
 
 DOCUMENT: Final = PROJECT_DIR / "docs" / "reconcile-reference.md"
 _INTRODUCTION: Final = """# Reconcile: reference
@@ -89,7 +90,7 @@ def _value(parameter: Any) -> str:
 def _metrics() -> Iterator[str]:
     yield "## Metrics\n"
     yield "| metric | type | labels | meaning |\n|---|---|---|---|"
-    for name, spec in SPECS.items():
+    for name, spec in (SPECS | SUPERVISOR_SPECS).items():
         labels = ", ".join(f"`{label}`" for label in spec.labels)
         yield f"| `{name}` | {spec.kind} | {labels} | {_cell(spec.help)} |"
     yield f"| `{NEXT_RUN}` | gauge | | {NEXT_RUN_HELP} |\n"

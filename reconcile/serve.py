@@ -23,6 +23,7 @@ from reconcile.metrics import BookkeepingCollector
 from reconcile.schedule import Child, ScheduledRuns, utc_now
 from reconcile.settings import Settings
 from reconcile.store import Store
+from reconcile.supervisor import Patience, Supervisor, SupervisorCollector, supervise
 from reconcile.target import TargetClient
 
 QUERY_TIMEOUT_SECONDS: Final = 20.0
@@ -44,9 +45,23 @@ def bookkeeping(settings: Settings) -> Callable[[], Store]:
     return connect
 
 
-def registry(settings: Settings, runs: ScheduledRuns, open_store: Callable[[], Store]) -> CollectorRegistry:
+def make_supervisor(settings: Settings) -> Supervisor | None:
+    """Return what restarts failed connectors; None when that is turned off or the pipeline is not known."""
+    pipeline, chosen = settings.pipeline, settings.supervise
+    names = tuple(name for name in (pipeline.source_connector, pipeline.sink_connector) if name)
+    if not chosen.enabled or not pipeline.connect_url or not names:
+        return None
+    patience = Patience(chosen.first_pause, chosen.longest_pause, chosen.most_restarts, chosen.forget_after)
+    return Supervisor(pipeline.connect_url, names, patience)
+
+
+def registry(
+    settings: Settings, runs: ScheduledRuns, open_store: Callable[[], Store], supervisor: Supervisor | None = None
+) -> CollectorRegistry:
     """Return everything that /metrics shows."""
     found = CollectorRegistry()
+    if supervisor:
+        found.register(SupervisorCollector(supervisor))
     found.register(BookkeepingCollector(open_store, [table.source for table in settings.tables]))
     next_run = Gauge(NEXT_RUN, NEXT_RUN_HELP, registry=found)
     next_run.set_function(lambda: moment.timestamp() if (moment := runs.next_run()) else 0)
@@ -112,7 +127,7 @@ def listening(app: WSGIApplication, host: str, port: int) -> Iterator[int]:
 
 
 def serve(settings: Settings, config: Path | None, *, http: bool = True) -> None:
-    """Run the schedule until SIGTERM or SIGINT; a run in progress then stops at a checkpoint."""
+    """Run schedule and supervisor until SIGTERM or SIGINT; a run in progress then stops at a checkpoint."""
     stop = threading.Event()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -123,10 +138,13 @@ def serve(settings: Settings, config: Path | None, *, http: bool = True) -> None
         signal.signal(number, on_signal)
     child, open_store = Child(config), bookkeeping(settings)
     runs = ScheduledRuns(settings, child, open_store, clock=utc_now)
+    supervisor = make_supervisor(settings) if http else None
     runs.start()
+    if supervisor:
+        supervise(supervisor, settings.supervise.every, stop)
     try:
         if http:
-            app = application(registry(settings, runs, open_store), lambda: health(runs, open_store))
+            app = application(registry(settings, runs, open_store, supervisor), lambda: health(runs, open_store))
             with listening(app, settings.serve.host, settings.serve.port) as port:
                 _log.info("listening", host=settings.serve.host, port=port)
                 stop.wait()

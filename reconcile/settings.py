@@ -133,6 +133,22 @@ class Serve(_Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = 9108
 
 
+class Supervise(_Section):
+    """Section `supervise`: how `reconcile serve` restarts connectors that failed."""
+
+    enabled: bool = True
+    """Needs `pipeline.connect_url` and the connectors' names."""
+    every: Annotated[Seconds, Field(gt=0)] = 15.0
+    """How often the connectors are looked at, s."""
+    first_pause: Annotated[Seconds, Field(gt=0)] = 10.0
+    """After the first restart, s; doubled after each further one."""
+    longest_pause: Annotated[Seconds, Field(gt=0)] = 600.0
+    most_restarts: Annotated[int, Field(ge=1)] = 10
+    """Without a recovery in between; then it gives up, and a metric says so."""
+    forget_after: Annotated[Seconds, Field(gt=0)] = 900.0
+    """A connector that ran for this long has recovered, s."""
+
+
 class Settings(_Section):
     """The whole configuration."""
 
@@ -143,6 +159,7 @@ class Settings(_Section):
     run: RunDefaults = RunDefaults()
     schedule: Schedule = Schedule()
     serve: Serve = Serve()
+    supervise: Supervise = Supervise()
 
     @model_validator(mode="before")
     @classmethod

@@ -18,17 +18,21 @@ STAND_IN_LABEL = "scylla-pg-cdc.stand-in"
 DIGEST_LABEL = "scylla-pg-cdc.digest"
 
 
-def build_all(progress: Progress = say) -> dict[str, str]:
-    """Build the images that the engine does not have; return the name of each role's image.
+def build_all(*roles: str, progress: Progress = say) -> dict[str, str]:
+    """Build the images of the roles (without any: all) that the engine does not have, each after its base.
+
+    Returns the name of each role's image.
 
     Raises:
-        HostError: the engine does not answer, or a build failed; the message ends with what it printed.
+        HostError: there is no such role, the engine does not answer, or a build failed; the message ends with what it
+            printed.
     """
     host.require("docker", progress)
     host.run("docker", "version")
-    names = {role: testbed_image(role) for role in TESTBED_IMAGES}
-    for number, image in enumerate(TESTBED_IMAGES.values(), start=1):
-        step = f"[{number}/{len(TESTBED_IMAGES)}] image {image.role}"
+    chosen = with_bases(roles) if roles else list(TESTBED_IMAGES.values())
+    names = {image.role: testbed_image(image.role) for image in chosen}
+    for number, image in enumerate(chosen, start=1):
+        step = f"[{number}/{len(chosen)}] image {image.role}"
         if exists(names[image.role]):
             continue
         begin = time.monotonic()
@@ -38,6 +42,23 @@ def build_all(progress: Progress = say) -> dict[str, str]:
             raise host.HostError(f"the sources of the image {image.role} changed while it was built; run this again")
         progress(f"{step}: built in {time.monotonic() - begin:.0f} s")
     return names
+
+
+def with_bases(roles: Sequence[str]) -> list[ImageSource]:
+    """Return the images of the roles and all that they build upon, in the order in which they are built.
+
+    Raises:
+        HostError: there is no such role.
+    """
+    needed = set()
+    for role in roles:
+        if role not in TESTBED_IMAGES:
+            raise host.HostError(f"there is no image {role}; there are {', '.join(TESTBED_IMAGES)}")
+        base: str | None = role
+        while base:
+            needed.add(base)
+            base = TESTBED_IMAGES[base].base
+    return [image for role, image in TESTBED_IMAGES.items() if role in needed]
 
 
 def exists(name: str) -> bool:

@@ -73,6 +73,7 @@ _DEBEZIUM_JDBC: Final = _names(
     schema.evolution table.name.format table.naming.strategy truncate.enabled use.reduction.buffer use.time.zone
     """
 )
+_RESILIENT: Final = _DEBEZIUM_JDBC | {"dead.key.policy"}
 _CONFLUENT_JDBC: Final = _names(
     """
     auto.create auto.evolve batch.size connection.attempts connection.backoff.ms connection.password connection.url
@@ -135,7 +136,7 @@ CLASSES: Final = {
             _SOURCE | _SCYLLA,
             (*_COMMON_PREFIXES, "topic.creation.", "signal.", "notification.", "snapshot."),
         ),
-        ConnectorClass(RESILIENT_SINK, "sink", _SINK | _DEBEZIUM_JDBC, (*_COMMON_PREFIXES, "hibernate.")),
+        ConnectorClass(RESILIENT_SINK, "sink", _SINK | _RESILIENT, (*_COMMON_PREFIXES, "hibernate.")),
         ConnectorClass(DEBEZIUM_SINK, "sink", _SINK | _DEBEZIUM_JDBC, (*_COMMON_PREFIXES, "hibernate.")),
         ConnectorClass(CONFLUENT_SINK, "sink", _SINK | _CONFLUENT_JDBC, _COMMON_PREFIXES),
     )

@@ -69,7 +69,7 @@ class _JdbcSinkConfig:
     tables: tuple[ReplicatedTable, ...]
     converter: AvroConverterConfig
     dlq_topic: str
-    """Records that cannot be converted go here, with the reason in their headers."""
+    """Records that cannot be converted or written go here, with the reason in their headers."""
     dlq_replication_factor: int
     batch_size: int = 3000
     """Rows in one write, and records in one poll; 3000 gives about twice the throughput of the default."""
@@ -118,16 +118,20 @@ class _JdbcSinkConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DebeziumJdbcSinkConfig(_JdbcSinkConfig):
-    """Debezium's JDBC sink inside our wrapper that lives through outages, fed with the source's envelope."""
+    """Debezium's JDBC sink inside our wrapper that lives through outages and bad records, fed with the envelope."""
 
     connector_class: ClassVar[str] = "cdc.connect.ResilientJdbcSink"
 
     schema_evolution: Literal["none", "basic"] = "none"
     """`basic` adds columns that the source got; the writer's role must then own the tables."""
+    dead_key_policy: Literal["follow", "wait"] = "follow"
+    """What becomes of later records of a key when the database refuses one: they follow it to the dead letter queue, or
+    wait, with their topic partition, until it is taken."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("schema_evolution", self.schema_evolution, ("none", "basic"))
+        check_choice("dead_key_policy", self.dead_key_policy, ("follow", "wait"))
 
     def to_config(self) -> dict[str, str]:
         """The connector's properties without name, class and tasks.max."""
@@ -137,6 +141,7 @@ class DebeziumJdbcSinkConfig(_JdbcSinkConfig):
             "connection.username": secret_reference("postgres", "username"),
             "primary.key.mode": "record_key",
             "schema.evolution": self.schema_evolution,
+            "dead.key.policy": self.dead_key_policy,
             # FitToJdbc writes the target's schema and table into these fields of the envelope.
             "collection.name.format": "${source.keyspace_name}.${source.table_name}",
             "transforms": "fit",

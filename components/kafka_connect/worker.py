@@ -18,8 +18,7 @@ QUIET_LOGGERS = {
     "org.reflections": "ERROR",
     # A line for every request, health checks included.
     "org.apache.kafka.connect.runtime.rest.RestServer": "WARN",
-    # They quote row values; our sink's own messages do not.
-    "io.debezium.connector.jdbc.JdbcSinkConnectorTask": "OFF",
+    # It quotes row values; our sink's own messages do not.
     "org.hibernate.orm.jdbc.error": "OFF",
 }
 

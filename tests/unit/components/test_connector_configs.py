@@ -180,6 +180,12 @@ def test_new_columns_are_added_only_when_asked_for() -> None:
     assert debezium(schema_evolution="basic").to_config()["schema.evolution"] == "basic"
 
 
+def test_later_records_of_a_refused_key_follow_or_wait() -> None:
+    assert debezium().to_config()["dead.key.policy"] == "follow"
+    assert debezium(dead_key_policy="wait").to_config()["dead.key.policy"] == "wait"
+    assert "dead.key.policy" not in confluent().to_config()
+
+
 def test_the_confluent_sink_flattens_on_its_own_side_and_keeps_deletes() -> None:
     properties = confluent().to_config()
     assert properties["transforms"] == "unwrap,unmark,route0,route1"
@@ -248,6 +254,8 @@ def test_a_sink_names_the_field_that_is_wrong(changes: dict[str, Any], message: 
 def test_fields_of_one_sink_only_are_checked_too() -> None:
     with pytest.raises(ValueError, match="schema_evolution 'all' is not known; write one of none, basic"):
         debezium(schema_evolution="all")
+    with pytest.raises(ValueError, match="dead_key_policy 'skip' is not known; write one of follow, wait"):
+        debezium(dead_key_policy="skip")
     with pytest.raises(ValueError, match="max_retries is -1"):
         confluent(max_retries=-1)
     with pytest.raises(ValueError, match="retry_backoff_ms is -1"):

@@ -95,7 +95,13 @@ def test_topics_exist_for_tables_dlq_heartbeat_and_connect(dev: Program) -> None
     topics = {topic.name: topic.inputs for topic in dev.of_type("kafka:index/topic:Topic")}
 
     assert set(topics) == {
-        *("cdc.shop.users", "cdc.shop.orders", "dlq-postgres-sink", "__debezium-heartbeat.cdc"),
+        *(
+            "cdc.shop.users",
+            "cdc.shop.orders",
+            "dlq-postgres-sink",
+            "dlq-postgres-sink-handled",
+            "__debezium-heartbeat.cdc",
+        ),
         *("cdc-connect-configs", "cdc-connect-offsets", "cdc-connect-status", "cdc-source-offsets"),
     }
     assert topics["cdc.shop.users"]["config"] == {

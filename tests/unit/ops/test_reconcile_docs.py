@@ -18,7 +18,8 @@ from reconcile.errors import PRECEDENCE, ExitCode
 from reconcile.migrations import load_migrations
 from reconcile.model import Cause, PipelineSettings, SourceSettings, TableRef, TargetSettings
 from reconcile.serve import registry
-from reconcile.settings import RunDefaults, Schedule, Serve, Settings, load_settings
+from reconcile.settings import RunDefaults, Schedule, Serve, Settings, Supervise, load_settings
+from reconcile.supervisor import Supervisor
 from tests.unit.reconcile.fake_store import FakeStore
 from tests.unit.reconcile.runs import config_file
 
@@ -80,7 +81,8 @@ def test_every_metric_that_is_exposed_is_in_the_reference(tmp_path: Path) -> Non
             return None
 
     settings = load_settings(config_file(tmp_path), {})
-    shown = generate_latest(registry(settings, Runs(), FakeStore)).decode()  # type: ignore[arg-type] # fakes
+    supervisor = Supervisor("http://connect:8083", ("scylla-source",))
+    shown = generate_latest(registry(settings, Runs(), FakeStore, supervisor)).decode()  # type: ignore[arg-type] # fakes
     exposed = set(re.findall(r"^# TYPE (\w+) ", shown, re.MULTILINE))
 
     assert len(exposed) > 10
@@ -117,7 +119,12 @@ def test_every_added_column_is_noticed() -> None:
 def keys() -> set[str]:
     """Every key of the configuration file, except the one that is refused."""
     plain = {"scylla": SourceSettings, "postgres": TargetSettings, "pipeline": PipelineSettings, "tables[]": TableRef}
-    models: dict[str, type[BaseModel]] = {"run": RunDefaults, "schedule": Schedule, "serve": Serve}
+    models: dict[str, type[BaseModel]] = {
+        "run": RunDefaults,
+        "schedule": Schedule,
+        "serve": Serve,
+        "supervise": Supervise,
+    }
     assert {name.rstrip("[]") for name in plain} | set(models) == set(Settings.model_fields)
     found = {f"{name}.{field.name}" for name, section_type in plain.items() for field in fields(section_type)}
     found |= {f"{name}.{field}" for name, model in models.items() for field in model.model_fields}

@@ -58,11 +58,20 @@ def test_only_missing_images_are_built_and_in_order(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(images, "build", lambda image, _progress: built.append(image.role))
     lines: list[str] = []
 
-    names = images.build_all(lines.append)
+    names = images.build_all(progress=lines.append)
 
     assert built == [role for role in catalog.TESTBED_IMAGES if role not in present]
     assert names == {role: catalog.testbed_image(role) for role in catalog.TESTBED_IMAGES}
     assert lines[0] == "[3/12] image zookeeper: building"
+
+
+def test_one_image_is_built_after_its_bases() -> None:
+    assert [image.role for image in images.with_bases(["kafka", "postgres"])] == ["base", "jre", "kafka", "postgres"]
+
+
+def test_an_unknown_image_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(host.HostError, match=r"no image mysql; there are base, jre, .*postgres"):
+        images.with_bases(["mysql"])
 
 
 def test_an_image_whose_sources_changed_while_it_was_built_is_not_reported_as_built(
@@ -74,7 +83,7 @@ def test_an_image_whose_sources_changed_while_it_was_built_is_not_reported_as_bu
     monkeypatch.setattr(images, "build", lambda *_: None)
 
     with pytest.raises(host.HostError, match="image base changed while it was built; run this again"):
-        images.build_all(lambda _: None)
+        images.build_all(progress=lambda _: None)
 
 
 def test_a_command_that_fails_is_reported_with_what_it_printed(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ import java.io.IOException;
 import java.sql.SQLException;
 import java.sql.SQLRecoverableException;
 import java.sql.SQLTransientException;
+import java.time.DateTimeException;
 import java.util.List;
 import java.util.Objects;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.kafka.connect.errors.DataException;
 import org.hibernate.HibernateException;
 import org.hibernate.exception.JDBCConnectionException;
 import org.postgresql.util.PSQLException;
@@ -23,11 +25,20 @@ final class DatabaseFaults {
      * start-up, cancel, statement timeout).
      */
     private static final Pattern TRANSIENT_SQLSTATE = Pattern.compile("(08|28|40|53|57)...|25006|55P03");
+    /**
+     * 07006 a value without a SQL type, 21000 two spellings of one key in a batch, 22 a value that the column cannot
+     * hold, 23 a violated constraint, 44 a view's check option, 54000 a value too long for an index, P0001 a trigger's
+     * refusal.
+     */
+    private static final Pattern RECORD_SQLSTATE = Pattern.compile("(22|23|44)...|07006|21000|54000|P0001");
     private static final Pattern LOGIN_REFUSED_SQLSTATE = Pattern.compile("28...");
 
     /** Debezium's own messages that name a table, a column or a type and never a value. */
     private static final Pattern SAFE_MESSAGE = Pattern.compile("(Cannot (create|alter|write to) table"
             + "|Could not find table|Failed to flush records for table|Failed to resolve column type for schema).*", Pattern.CASE_INSENSITIVE);
+
+    /** Debezium's words for a value that it cannot bind; they go on with the value. */
+    private static final Pattern UNBINDABLE_MESSAGE = Pattern.compile("Unexpected \\w+ value '");
 
     private DatabaseFaults() {
     }
@@ -40,6 +51,23 @@ final class DatabaseFaults {
                 || cause instanceof IOException
                 || cause instanceof JDBCConnectionException
                 || isPoolFailure(cause));
+    }
+
+    /**
+     * Whether the database refuses a value and would take other records. A missing table, column or right, and a column
+     * of another type than all values, is not about a record: waiting in a queue cures none of those.
+     */
+    static boolean isAboutARecord(Throwable failure) {
+        List<Throwable> causes = Causes.of(failure);
+        if (causes.stream().anyMatch(SQLException.class::isInstance)) {
+            return causes.stream().anyMatch(cause -> hasSqlState(cause, RECORD_SQLSTATE));
+        }
+        return causes.stream().anyMatch(cause -> cause instanceof DataException
+                || cause instanceof IllegalArgumentException
+                || cause instanceof DateTimeException
+                || cause instanceof ArithmeticException
+                || cause instanceof ClassCastException
+                || UNBINDABLE_MESSAGE.matcher(Objects.toString(cause.getMessage(), "")).lookingAt());
     }
 
     /** Whether the server refused user or password. */
@@ -61,7 +89,8 @@ final class DatabaseFaults {
             return Stream.concat(Stream.of("SQLSTATE " + sql.getSQLState()), serverDetails(sql));
         }
         String message = Objects.toString(cause.getMessage(), "");
-        return SAFE_MESSAGE.matcher(message).matches() ? Stream.of(message) : Stream.empty();
+        boolean isOurs = cause instanceof RefusedRecordException || cause instanceof ColumnMisfitException;
+        return isOurs || SAFE_MESSAGE.matcher(message).matches() ? Stream.of(message) : Stream.empty();
     }
 
     private static Stream<String> serverDetails(SQLException failure) {

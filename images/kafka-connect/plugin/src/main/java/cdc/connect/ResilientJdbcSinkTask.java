@@ -2,29 +2,31 @@ package cdc.connect;
 
 import io.debezium.connector.jdbc.JdbcSinkConnector;
 import io.debezium.connector.jdbc.JdbcSinkConnectorConfig;
-import io.debezium.connector.jdbc.JdbcSinkConnectorTask;
 import java.sql.SQLException;
+import java.time.Clock;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
-import java.util.Properties;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTask;
-import org.postgresql.Driver;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes batches through Debezium's sink task and replaces that task whenever the database fails it.
+ * Writes batches through Debezium's writer and tells apart what fails them.
  *
  * <p>A passing fault becomes a {@link RetriableException}: Connect keeps the batch, keeps polling and delivers the same
- * batch again after a back-off, for as long as the outage lasts. Anything else becomes a {@link ConnectException} that
- * names the fault but no row value, and carries no cause, since Connect shows the whole trace to everybody.
+ * batch again after a back-off, for as long as the outage lasts. A record that the database refuses for good is found by
+ * halving the batch and handed to {@link DeadRecords}; the rest is written in order. Anything else becomes a
+ * {@link ConnectException} that names the fault but no row value, and carries no cause, since Connect shows the whole
+ * trace to everybody.
  *
- * <p>{@link #put} returns normally only when its whole batch is committed in the database. Connect counts a batch as
- * delivered only then, so the inherited preCommit, which acknowledges what Connect counted, is right. Debezium's own
- * preCommit is not asked.
+ * <p>{@link #put} returns normally only when its whole batch is committed in the database or taken care of. Connect counts
+ * a batch as delivered only then.
  */
 public final class ResilientJdbcSinkTask extends SinkTask {
 
@@ -32,11 +34,11 @@ public final class ResilientJdbcSinkTask extends SinkTask {
     static final long LONGEST_BACKOFF_MS = 10_000;
 
     private static final Logger LOGGER = LoggerFactory.getLogger(ResilientJdbcSinkTask.class);
-    private static final String LOGIN_TIMEOUT_SECONDS = "5";
 
     private Map<String, String> properties;
+    private DeadRecords dead;
     /** Null while the database is down: the task starts and lives without it. */
-    private JdbcSinkConnectorTask sink;
+    private Database database;
     private int failedAttempts;
 
     @Override
@@ -52,44 +54,52 @@ public final class ResilientJdbcSinkTask extends SinkTask {
                     + "' must begin with jdbc:postgresql: (this sink knows the errors of PostgreSQL only)");
         }
         this.properties = properties;
+        dead = ResilientJdbcSink.WAIT.equals(ResilientJdbcSink.deadKeyPolicy(properties))
+                ? new DeadRecordsWait(context, Clock.systemUTC())
+                : new DeadKeysFollow(context.errantRecordReporter());
         try {
-            open();
+            database = Database.open(properties);
         }
         catch (SQLException | RuntimeException e) {
-            close();
             if (!DatabaseFaults.isTransient(e)) {
-                throw new ConnectException("Cannot open " + database() + ": " + DatabaseFaults.describe(e));
+                throw new ConnectException("Cannot open " + Database.name(properties) + ": " + DatabaseFaults.describe(e));
             }
-            LOGGER.warn("The task starts before {} answers: {}", database(), DatabaseFaults.describe(e));
+            LOGGER.warn("The task starts before {} answers: {}", Database.name(properties), DatabaseFaults.describe(e));
         }
     }
 
     @Override
     public void put(Collection<SinkRecord> records) {
+        dead.begin();
         if (records.isEmpty()) {
             return;
         }
-        Throwable failure = write(records);
-        if (failure == null) {
-            if (failedAttempts > 0) {
-                LOGGER.info("The database accepts writes again after {} failed attempts", failedAttempts);
-                failedAttempts = 0;
+        List<SinkRecord> batch = List.copyOf(records);
+        try {
+            if (database == null) {
+                database = Database.open(properties);
             }
-            return;
+            write(batch);
         }
-        close();
-        if (!DatabaseFaults.isTransient(failure)) {
-            throw new ConnectException("Cannot write " + extent(records) + " to " + database() + ": "
-                    + DatabaseFaults.describe(failure));
+        catch (SQLException | RuntimeException e) {
+            close();
+            throw failed(batch, e);
         }
-        long backoffMs = backoffMs(failedAttempts++);
-        if (DatabaseFaults.isLoginRefused(failure)) {
-            LOGGER.warn("PostgreSQL refuses the login of '{}'. Still trying. If the password was rotated, restart the"
-                    + " connector so that it reads the new one", properties.get(JdbcSinkConnectorConfig.CONNECTION_USER));
+        dead.end(batch);
+        if (failedAttempts > 0) {
+            LOGGER.info("The database accepts writes again after {} failed attempts", failedAttempts);
+            failedAttempts = 0;
         }
-        context.timeout(backoffMs);
-        throw new RetriableException("Attempt " + failedAttempts + " to write " + extent(records) + " to " + database()
-                + " failed, next within " + backoffMs + " ms: " + DatabaseFaults.describe(failure));
+    }
+
+    @Override
+    public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> offsets) {
+        return dead.acknowledgeable(offsets);
+    }
+
+    @Override
+    public void close(Collection<TopicPartition> partitions) {
+        dead.forget(partitions);
     }
 
     @Override
@@ -102,54 +112,56 @@ public final class ResilientJdbcSinkTask extends SinkTask {
         return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << Math.min(earlierFailures, 10));
     }
 
-    /** Returns what failed, or null when the batch is committed. */
-    private Throwable write(Collection<SinkRecord> records) {
+    private void write(List<SinkRecord> records) {
+        List<SinkRecord> alive = dead.alive(records);
+        if (alive.isEmpty()) {
+            return;
+        }
         try {
-            if (sink == null) {
-                open();
+            database.write(alive);
+        }
+        catch (RuntimeException e) {
+            if (DatabaseFaults.isTransient(e) || !DatabaseFaults.isAboutARecord(e)) {
+                throw e;
             }
-            sink.put(records);
-            // Debezium's task keeps a failure to itself until the next put; waiting for that would acknowledge this batch.
-            return sink.getLastProcessingException();
-        }
-        catch (SQLException | RuntimeException e) {
-            return e;
+            if (alive.size() == 1) {
+                ColumnMisfitException.check(alive.get(0), database);
+                dead.bury(alive.get(0), DatabaseFaults.describe(e));
+                return;
+            }
+            int half = alive.size() / 2;
+            write(alive.subList(0, half));
+            write(alive.subList(half, alive.size()));
         }
     }
 
-    private void open() throws SQLException {
-        probe();
-        sink = new JdbcSinkConnectorTask();
-        sink.start(properties);
-    }
-
-    /**
-     * Opens and closes a connection. Starting Debezium's task costs a connection pool, blocks for as long as the pool
-     * tries, and hides the server's answer: during an outage this fails first, fast and with the SQLSTATE.
-     */
-    private void probe() throws SQLException {
-        Properties login = new Properties();
-        login.setProperty("user", properties.get(JdbcSinkConnectorConfig.CONNECTION_USER));
-        login.setProperty("password", properties.getOrDefault(JdbcSinkConnectorConfig.CONNECTION_PASSWORD, ""));
-        login.setProperty("loginTimeout", LOGIN_TIMEOUT_SECONDS);
-        new Driver().connect(properties.get(JdbcSinkConnectorConfig.CONNECTION_URL), login).close();
+    private ConnectException failed(List<SinkRecord> records, Exception failure) {
+        String what = records.size() + " records (the first: " + Place.of(records.get(0)) + ") to " + Database.name(properties);
+        if (!DatabaseFaults.isTransient(failure)) {
+            return new ConnectException("Cannot write " + what + ": " + DatabaseFaults.describe(failure));
+        }
+        long backoffMs = backoffMs(failedAttempts++);
+        if (DatabaseFaults.isLoginRefused(failure)) {
+            LOGGER.warn("PostgreSQL refuses the login of '{}'. Still trying. If the password was rotated, restart the"
+                    + " connector so that it reads the new one", properties.get(JdbcSinkConnectorConfig.CONNECTION_USER));
+        }
+        context.timeout(backoffMs);
+        return new RetriableException("Attempt " + failedAttempts + " to write " + what + " failed, next within " + backoffMs
+                + " ms: " + DatabaseFaults.describe(failure));
     }
 
     private void close() {
-        if (sink != null) {
-            sink.stop();
-            sink = null;
+        if (database == null) {
+            return;
         }
-    }
-
-    /** The URL without its parameters, which may hold a password. */
-    private String database() {
-        return properties.get(JdbcSinkConnectorConfig.CONNECTION_URL).split("\\?", 2)[0];
-    }
-
-    private static String extent(Collection<SinkRecord> records) {
-        SinkRecord first = records.iterator().next();
-        return "a batch of " + records.size() + " (first: " + first.topic() + " partition " + first.kafkaPartition()
-                + " offset " + first.kafkaOffset() + ")";
+        try {
+            database.close();
+        }
+        catch (RuntimeException e) {
+            LOGGER.warn("A broken connection could not be closed: {}", DatabaseFaults.describe(e));
+        }
+        finally {
+            database = null;
+        }
     }
 }

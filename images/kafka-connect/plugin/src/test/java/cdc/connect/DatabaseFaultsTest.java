@@ -9,6 +9,7 @@ import java.sql.BatchUpdateException;
 import java.sql.SQLException;
 import java.sql.SQLRecoverableException;
 import java.sql.SQLTransientConnectionException;
+import java.time.DateTimeException;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.DataException;
 import org.hibernate.HibernateException;
@@ -57,6 +58,34 @@ class DatabaseFaultsTest {
         assertFalse(DatabaseFaults.isTransient(wrapped(new SQLException("Cannot alter table"))));
         assertFalse(DatabaseFaults.isTransient(new HibernateException("x")));
         assertFalse(DatabaseFaults.isTransient(new NullPointerException()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"22001", "22003", "22P02", "22021", "23502", "23503", "23505", "23514", "23P01", "44000", "54000",
+        "07006", "21000", "P0001"})
+    void aRefusedValueIsAboutARecord(String sqlState) {
+        assertTrue(DatabaseFaults.isAboutARecord(wrapped(new SQLException("x", sqlState))));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"42501", "42703", "42P01", "42804", "3D000", "0A000", "57P01", "XX000"})
+    void aFaultOfTheTableOrTheServerIsNotAboutARecord(String sqlState) {
+        assertFalse(DatabaseFaults.isAboutARecord(wrapped(new SQLException("x", sqlState))));
+    }
+
+    @Test
+    void aValueThatCannotBeBoundIsAboutARecord() {
+        assertTrue(DatabaseFaults.isAboutARecord(new ConnectException("x", new DataException("y"))));
+        assertTrue(DatabaseFaults.isAboutARecord(wrapped(new ArithmeticException("long overflow"))));
+        assertTrue(DatabaseFaults.isAboutARecord(wrapped(new DateTimeException("x"))));
+        assertTrue(DatabaseFaults.isAboutARecord(new ConnectException("Unexpected ConnectDateType value '" + SECRET + "' with type 'x'")));
+    }
+
+    @Test
+    void aFailureThatNamesNoValueIsNotAboutARecord() {
+        assertFalse(DatabaseFaults.isAboutARecord(new NullPointerException()));
+        assertFalse(DatabaseFaults.isAboutARecord(wrapped(new SQLException("Cannot alter table t because schema evolution is disabled"))));
+        assertFalse(DatabaseFaults.isAboutARecord(new ConnectException("Failed to resolve column type for schema: STRUCT (x)")));
     }
 
     @Test

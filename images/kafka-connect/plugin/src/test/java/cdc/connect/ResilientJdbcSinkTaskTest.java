@@ -10,10 +10,13 @@ import io.debezium.connector.jdbc.JdbcSinkConnectorTask;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.junit.jupiter.api.AfterEach;
@@ -42,7 +45,7 @@ class ResilientJdbcSinkTaskTest {
         for (int attempt = 1; attempt <= 7; attempt++) {
             RetriableException thrown = assertThrows(RetriableException.class, () -> task.put(List.of(Envelopes.upsert(5, "a", 1))));
             assertTrue(thrown.getMessage().contains("SQLSTATE 08001"), thrown.getMessage());
-            assertTrue(thrown.getMessage().contains("first: cdc.shop.users partition 0 offset 5"), thrown.getMessage());
+            assertTrue(thrown.getMessage().contains("the first: record cdc.shop.users-0@5"), thrown.getMessage());
             assertNull(thrown.getCause());
         }
         assertEquals(List.of(500L, 1_000L, 2_000L, 4_000L, 8_000L, 10_000L, 10_000L), context.timeoutsMs);
@@ -68,6 +71,14 @@ class ResilientJdbcSinkTaskTest {
     }
 
     @Test
+    void anUnknownPolicyIsRefused() {
+        Map<String, String> properties = new HashMap<>(SinkProperties.of("jdbc:postgresql://127.0.0.1/x"));
+        properties.put("dead.key.policy", "guess");
+        ConfigException refusal = assertThrows(ConfigException.class, () -> task.start(properties));
+        assertTrue(refusal.getMessage().contains("dead.key.policy"), refusal.getMessage());
+    }
+
+    @Test
     void anotherDatabaseThanPostgresIsRefused() {
         ConnectException refusal = assertThrows(ConnectException.class, () -> task.start(SinkProperties.of("jdbc:mysql://127.0.0.1/x")));
         assertTrue(refusal.getMessage().contains("connection.url"), refusal.getMessage());
@@ -83,9 +94,11 @@ class ResilientJdbcSinkTaskTest {
     }
 
     @Test
-    void theConnectorHasDebeziumsPropertiesAndOurTask() {
+    void theConnectorHasDebeziumsPropertiesOneMoreAndOurTask() {
         ResilientJdbcSink connector = new ResilientJdbcSink();
-        assertEquals(new JdbcSinkConnector().config().names(), connector.config().names());
+        Set<String> properties = new HashSet<>(new JdbcSinkConnector().config().names());
+        properties.add("dead.key.policy");
+        assertEquals(properties, connector.config().names());
         assertEquals(ResilientJdbcSinkTask.class, connector.taskClass());
         assertEquals(new JdbcSinkConnector().version(), task.version());
     }
