@@ -85,13 +85,11 @@ def refused_by_the_sink(orders: Orders) -> Iterator[None]:
     sink, dead_letters = outputs.connectors["sink"], KafkaTopic(outputs.endpoints["kafka"], outputs.topics["dlq"])
     probe: Key = uuid4(), uuid_from_time(datetime.now(UTC))
     with orders.pipeline.connect() as client:
-        right = client.get_config(sink)
+        right, before = client.get_config(sink), dead_letters.ends()
         pairs = right["transforms.fit.tables"].split(",")
-        client.put_config(
-            sink, right | {"transforms.fit.tables": ",".join(pair for pair in pairs if pair != f"{ORDERS}={TARGET}")}
-        )
-        before = dead_letters.ends()
+        others = ",".join(pair for pair in pairs if pair != f"{ORDERS}={TARGET}")
         try:
+            client.put_config(sink, right | {"transforms.fit.tables": others})
             _written_until(orders, probe, "the sink refuses a record", lambda _: dead_letters.ends() != before)
             yield
             wait_passed(orders.pipeline, ORDERS)
@@ -159,32 +157,47 @@ LOSSES: Final = (delete_a_range, delete_a_partition, expire, dead_letter)
 
 
 @dataclass(frozen=True)
-class Run:
-    """The next run after the losses."""
+class Losses:
+    """What was lost since a time; runs that do not repair leave it as it is."""
 
-    ended: Ended
-    mode: str
-    lost: Mapping[Callable[..., Findings], Findings]
-    found: Findings
+    began: datetime
+    findings: Mapping[Callable[..., Findings], Findings]
 
 
-@pytest.fixture(scope="module", params=["full", "incremental"])
-def run(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Run]:
+@pytest.fixture(scope="module")
+def losses(pipeline: Pipeline) -> Iterator[Losses]:
     pipeline.wait_running()
     pipeline.wait_equal([ORDERS])
-    cli = ReconcileCli(pipeline, tmp_path_factory.mktemp("reconcile"), [ORDERS])
     with pipeline.scylla() as session:
         orders, began = Orders(pipeline, session), datetime.now(UTC)
         customers = {lose: new_customer(orders) for lose in LOSSES}
         try:
             wait_passed(pipeline, ORDERS)
-            lost = {lose: lose(orders, customer) for lose, customer in customers.items()}
+            findings = {lose: lose(orders, customer) for lose, customer in customers.items()}
             wait_passed(pipeline, ORDERS)
-            ended = cli.run(*(since(began - timedelta(seconds=5)) if request.param == "incremental" else ()))
-            found = {_key(each): (each.kind, each.cause, each.columns) for each in cli.findings(ended.run_id)}
-            yield Run(ended, request.param, lost, found)
+            yield Losses(began, findings)
         finally:
             orders.forget([first[0] for first, *_ in customers.values()])
+
+
+@dataclass(frozen=True)
+class Run:
+    """The next run."""
+
+    ended: Ended
+    mode: str
+    found: Findings
+
+
+@pytest.fixture(scope="module", params=["full", "incremental"])
+def run(
+    pipeline: Pipeline, losses: Losses, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Run:
+    cli = ReconcileCli(pipeline, tmp_path_factory.mktemp("reconcile"), [ORDERS])
+    window = since(losses.began - timedelta(seconds=5)) if request.param == "incremental" else ()
+    ended = cli.run(*window)
+    found = {_key(each): (each.kind, each.cause, each.columns) for each in cli.findings(ended.run_id)}
+    return Run(ended, request.param, found)
 
 
 def _key(found: Found) -> Key:
@@ -193,12 +206,12 @@ def _key(found: Found) -> Key:
 
 
 @pytest.mark.parametrize("lose", LOSSES)
-def test_the_next_run_finds_what_was_lost_and_why(run: Run, lose: Callable[..., Findings]) -> None:
-    expected = run.lost[lose]
+def test_the_next_run_finds_what_was_lost_and_why(losses: Losses, run: Run, lose: Callable[..., Findings]) -> None:
+    expected = losses.findings[lose]
 
     assert {key: run.found.get(key) for key in expected} == expected
 
 
-def test_the_next_run_finds_nothing_else(run: Run) -> None:
-    assert run.found.keys() == {key for findings in run.lost.values() for key in findings}
+def test_the_next_run_finds_nothing_else(losses: Losses, run: Run) -> None:
+    assert run.found.keys() == {key for findings in losses.findings.values() for key in findings}
     assert (run.ended.exit_code, run.ended.summary["mode"]) == (1, run.mode)

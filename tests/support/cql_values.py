@@ -154,7 +154,9 @@ def _java_address_text(text: str) -> str:
 
 def _civil(days: int) -> str:
     """Proleptic Gregorian with astronomical years, such as -0004-01-01."""
-    return str(np.datetime64(days, "D"))
+    text = str(np.datetime64(days, "D"))
+    year, rest = text[: text.index("-", 1)], text[text.index("-", 1) :]
+    return f"{int(year):0{5 if year.startswith('-') else 4}}{rest}"  # numpy leaves out zeros of negative years
 
 
 def java_date(days: int) -> str:
