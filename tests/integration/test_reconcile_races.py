@@ -7,20 +7,22 @@ deliver that change; the sink's transaction is open on the row all the time betw
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations_with_replacement
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
 
-from reconcile.model import Kind, State
+from reconcile.model import Kind, State, TableRef
 from reconcile.records import Action, Outcome
 from reconcile.schema import plan_table
 from reconcile.store import Store
 from reconcile.target import TargetClient
 from reconcile.undo import UndoResult
-from tests.support.databases import both_clients, target_settings
-from tests.support.pipeline import Pipeline
+from tests.support.databases import both_clients, target_settings, wait_passed
+from tests.support.pipeline import Pipeline, wait_until
 from tests.support.repair_races import (
     APPLICATION,
     CQL,
@@ -52,7 +54,7 @@ def course(pipeline: Pipeline) -> Iterator[Course]:
     ):
         for statement in CQL:
             source.session.execute(statement)
-        watcher.execute(SQL.encode())
+        watcher.execute(SQL.read_bytes())
         with Store(bookkeeping.connection, NAME) as store:
             store.migrate()
             connection.autocommit = False
@@ -246,3 +248,42 @@ def test_an_undo_takes_a_repair_back_once_and_not_what_was_written_since(course:
         course.sink.commit()
         assert race.undo() == UndoResult(0, 1)
         assert race.target_row == version(2)
+
+
+def test_the_pipeline_brings_what_the_source_did_during_a_repair(pipeline: Pipeline, course: Course) -> None:
+    """No stand-in for the sink: changes of the source at each moment, of missing and of different rows."""
+    users = pipeline.outputs.table("shop.users")
+    assert users
+    plan = plan_table(course.source, course.target, TableRef(users.source, users.target))
+    on_users = replace(course, plan=plan)
+    within_seconds = pipeline.outputs.confidence_ms / 2 / 1000
+    cases = [
+        (uuid4(), kind, statement, moment)
+        for kind in KINDS
+        for statement in ("UPDATE shop.users SET name = 'newest' WHERE id = %s", "DELETE FROM shop.users WHERE id = %s")
+        for moment in Moment
+    ]
+    expected = {key: "newest" if "newest" in statement else None for key, _, statement, _ in cases}
+    for key in expected:
+        course.execute_cql("INSERT INTO shop.users (id, name, age) VALUES (%s, 'old', 1)", (key,))
+
+    def names() -> dict[Any, str]:
+        query = "SELECT id, name FROM public.users WHERE id = ANY(%s)"
+        return dict(course.watcher.execute(query, (list(expected),)).fetchall())
+
+    wait_until("all rows have arrived", lambda: len(names()) == len(expected))
+    outcomes: set[Outcome] = set()
+    for key, kind, statement, moment in cases:
+        spoil = "DELETE FROM public.users" if kind is Kind.MISSING else "UPDATE public.users SET name = NULL, age = 9"
+        course.watcher.execute(f"{spoil} WHERE id = %s".encode(), (key,))
+        with on_users.confirmed((key,)) as journal:
+            change = partial(course.execute_cql, statement, (key,))
+            race = Race(on_users, journal, key)
+            race.repair([(moment, change)], write_within_seconds=within_seconds)
+            outcomes |= {repair.outcome for repair in race.repairs}
+
+    assert Outcome.APPLIED in outcomes, "nothing was repaired, so nothing raced"
+    remaining = {key: name for key, name in expected.items() if name}
+    wait_until(f"PostgreSQL has {remaining}", lambda: names() == remaining)
+    wait_passed(pipeline, users.source)
+    assert names() == remaining

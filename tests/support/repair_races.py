@@ -36,6 +36,7 @@ from reconcile.schema import TablePlan
 from reconcile.store import Store
 from reconcile.undo import Undoer, UndoResult
 from reconcile.watermark import TimeOnly
+from tests.support.pipeline import PROJECT
 
 NAME: Final = "repair_races"
 """Keyspace, schema of the target, and schema of reconcile's tables."""
@@ -46,21 +47,8 @@ CQL: Final = (
     f"CREATE KEYSPACE {NAME} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}",
     f"CREATE TABLE {TABLE.source} (id int PRIMARY KEY, label text, number int, kept text)",
 )
-SQL: Final = f"""
-DROP SCHEMA IF EXISTS {NAME} CASCADE;
-CREATE SCHEMA {NAME};
-CREATE TABLE {TABLE.target} (id integer PRIMARY KEY, label text, number integer, kept text);
-CREATE TABLE {NAME}.audit (
-    position bigint GENERATED ALWAYS AS IDENTITY, id integer, operation text, xid text, application text);
-CREATE FUNCTION {NAME}.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    INSERT INTO {NAME}.audit (id, operation, xid, application) VALUES (coalesce(NEW.id, OLD.id), lower(TG_OP),
-        pg_current_xact_id()::xid::text, current_setting('application_name'));
-    RETURN NULL;
-END $$;
-CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON {TABLE.target}
-    FOR EACH ROW EXECUTE FUNCTION {NAME}.note();
-"""
-"""The audit tells which transactions really changed a row."""
+SQL: Final = PROJECT / "tests" / "support" / "repair_races.sql"
+"""Its audit tells which transactions really changed a row."""
 UPSERT: Final = (
     f"INSERT INTO {TABLE.target} (id, label, number, kept) VALUES (%s, %s, %s, %s) ON CONFLICT (id) DO UPDATE "
     "SET label = EXCLUDED.label, number = EXCLUDED.number, kept = EXCLUDED.kept"
@@ -225,12 +213,20 @@ class Course:
         if kind is Kind.MISMATCH:
             self.sink.write(key, [version(0)])
             self.sink.commit()
-        journal = Journal.begin(self.store, RunRequest(TABLE), self.plan.fingerprint, (), ())
+        with self.confirmed((key,)) as journal:
+            try:
+                yield Race(self, journal, key)
+            finally:
+                self.sink.rollback()
+
+    @contextmanager
+    def confirmed(self, key: Key) -> Iterator[Journal]:
+        """A run that has confirmed the row."""
+        journal = Journal.begin(self.store, RunRequest(self.plan.ref), self.plan.fingerprint, (), ())
         try:
-            self._confirm(journal, (key,))
-            yield Race(self, journal, key)
+            self._confirm(journal, key)
+            yield journal
         finally:
-            self.sink.rollback()
             journal.end(RunState.FINISHED, ExitCode.CLEAN, ())
 
     def put(self, key: int, row: Row | None) -> None:
@@ -268,7 +264,8 @@ class Race:
 
     course: Course
     journal: Journal
-    key: int
+    key: Any
+    """The only column of the key."""
 
     def repair(
         self, events: Sequence[tuple[Moment, Event]], *, write_within_seconds: float = 60, dies_at: Moment | None = None
