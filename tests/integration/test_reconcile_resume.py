@@ -228,6 +228,22 @@ def test_a_run_that_is_told_to_stop_ends_with_130_and_goes_on_to_the_same_totals
     assert_done_once(table)
 
 
+def test_a_statement_that_postgresql_ends_leaves_the_run_to_be_resumed(
+    table: Table, undisturbed: dict[str, Any]
+) -> None:
+    table.spoil()
+    with table.connection.transaction():
+        table.connection.execute(f"LOCK TABLE {NAME}.reconciliation_candidates IN SHARE MODE")
+        refused = table.cli.run(*OPTIONS, table=TABLE)
+
+    assert refused.exit_code == 3
+    assert "canceling statement due to lock timeout" in refused.summary["error"]
+    assert table.one("SELECT state FROM $reconciliation_runs") == "interrupted"
+
+    assert totals(table.cli.run(*OPTIONS, "--resume", table=TABLE)) == undisturbed
+    assert_done_once(table)
+
+
 def test_a_second_run_ends_with_5_and_leaves_the_first_one_alone(table: Table, undisturbed: dict[str, Any]) -> None:
     table.spoil()
     with table.stopped_at("scan") as process:

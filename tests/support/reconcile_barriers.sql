@@ -3,7 +3,7 @@
 
 CREATE TABLE barriers (name text PRIMARY KEY);
 
-CREATE FUNCTION stop_at_barrier() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION stop_at_barrier() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$
 DECLARE
     rows_there bigint := 0;
 BEGIN
