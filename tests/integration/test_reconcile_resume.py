@@ -131,7 +131,7 @@ class Table:
 @pytest.fixture(scope="module")
 def table(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
     with pipeline.scylla() as session, pipeline.postgres() as connection:
-        session.execute(f"DROP KEYSPACE IF EXISTS {NAME}")
+        session.execute(f"DROP KEYSPACE IF EXISTS {NAME}", timeout=120)
         session.execute(
             f"CREATE KEYSPACE {NAME} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}"
         )
@@ -146,7 +146,7 @@ def table(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Itera
         table.fill()
         yield table
         connection.execute(f"DROP SCHEMA {NAME} CASCADE")
-        session.execute(f"DROP KEYSPACE {NAME}")
+        session.execute(f"DROP KEYSPACE {NAME}", timeout=120)
 
 
 def command(pipeline: Pipeline, folder: Path) -> ReconcileCli:
