@@ -10,13 +10,18 @@ from typing import Self
 
 MIB = 1024**2
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
+_NOW = re.compile(r"^VmRSS:\s+(\d+) kB$", re.MULTILINE)
 _POLL_SECONDS = 0.2
 
 
 def peak_bytes(pid: int | str = "self") -> int:
     """Return the peak of a process's resident memory; 0 when it has ended."""
+    return _status_bytes(_PEAK, pid)
+
+
+def _status_bytes(line: re.Pattern[str], pid: int | str) -> int:
     try:
-        match = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
+        match = line.search(Path(f"/proc/{pid}/status").read_text())
     except OSError:
         return 0
     return int(match[1]) * 1024 if match else 0
@@ -28,10 +33,12 @@ class PeakWatch:
     with PeakWatch(process) as watch:
         ...
     watch.peaks       # bytes by process id
+    watch.together    # the most that all held at a time, in bytes; memory that they share counts for each
     """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.peaks: dict[int, int] = {}
+        self.together = 0
         self._process = process
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -46,7 +53,9 @@ class PeakWatch:
 
     def _watch(self) -> None:
         while not self._stopped.wait(_POLL_SECONDS):
-            for pid in _descendants(self._process.pid):
+            pids = _descendants(self._process.pid)
+            self.together = max(self.together, sum(_status_bytes(_NOW, pid) for pid in pids))
+            for pid in pids:
                 self.peaks[pid] = max(self.peaks.get(pid, 0), peak_bytes(pid))
 
 
