@@ -50,11 +50,12 @@ class Table:
             ended = self.cli.run(*arguments)
             rate = writer.rate_per_minute
         summary = ended.summary
+        assert ended.exit_code in (0, 1), f"{summary}\n{ended.stderr}"
+        assert summary["units"]["failed"] == 0
         self.figures[name] = (
             f"{summary['rows']['source']:,} rows, {summary['rows_per_second']:,.0f} rows/s from start to end, "
             f"{rate:,.0f} writes/min, {summary['found']['transient']:,} rows on their way at first sight"
         )
-        assert summary["units"]["failed"] == 0, ended.stderr
         # The writer was seen, or the run would prove nothing about live tables.
         assert summary["found"]["transient"] > 0
         return ended
