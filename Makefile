@@ -70,6 +70,6 @@ test-reconcile-million: bootstrap ## the reconcile fault tests on 1,000,000 rows
 	@eval "$$($(CDC) env)" && CDC_TEST_RECONCILE_ROWS=1000000 CDC_TEST_RECONCILE_RUNS=10 \
 		$(BIN)/pytest tests/integration/test_reconcile_faults.py -s $(ARGS)
 
-bench: bootstrap ## measure latency, throughput and recovery; prints figures
+bench: bootstrap ## measure latency, throughput, recovery and reconcile (ARGS=tests/bench/reconcile)
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && $(BIN)/pytest -m bench -s $(ARGS)
