@@ -65,7 +65,7 @@ test: test-java ## all tests, also on a bare machine; brings up the testbed
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && $(BIN)/pytest $(TEST_ORDER) --cov=components --cov=infra --cov-report=term $(ARGS)
 
-test-reconcile-million: bootstrap ## the reconcile fault tests on 1,000,000 rows, with 10 runs for false alarms; about an hour
+test-reconcile-million: bootstrap ## the reconcile fault tests on 1,000,000 rows, with 10 runs for false alarms; takes long
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && CDC_TEST_RECONCILE_ROWS=1000000 CDC_TEST_RECONCILE_RUNS=10 \
 		$(BIN)/pytest tests/integration/test_reconcile_faults.py -s $(ARGS)
