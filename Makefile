@@ -18,10 +18,10 @@ TEST_ORDER := tests/unit tests/contract tests/integration tests/chaos tests/dest
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap up preview status smoke demo reconcile down env test bench check test-java
+.PHONY: help bootstrap up preview status smoke demo reconcile down env test test-reconcile-million bench check test-java
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-23s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@sed -n 's/^#   /  /p' $(MAKEFILE_LIST)
 
@@ -65,6 +65,11 @@ test: test-java ## all tests, also on a bare machine; brings up the testbed
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && $(BIN)/pytest $(TEST_ORDER) --cov=components --cov=infra --cov-report=term $(ARGS)
 
-bench: bootstrap ## measure latency, throughput and recovery; prints figures
+test-reconcile-million: bootstrap ## the reconcile fault tests on 1,000,000 rows, with 10 runs for false alarms; takes long
+	@$(CDC) prepare
+	@eval "$$($(CDC) env)" && CDC_TEST_RECONCILE_ROWS=1000000 CDC_TEST_RECONCILE_RUNS=10 \
+		$(BIN)/pytest tests/integration/test_reconcile_faults.py -s $(ARGS)
+
+bench: bootstrap ## measure latency, throughput, recovery and reconcile (ARGS=tests/bench/reconcile)
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && $(BIN)/pytest -m bench -s $(ARGS)

@@ -69,8 +69,7 @@ def compare_batch(
         keys: of the source's rows.
         target_rows: in any order.
     """
-    by_key = dict(zip(target_keys(plan.key, target_rows).match, target_rows, strict=True))
-    partners = list(map(by_key.get, keys.match))
+    partners = _partners(plan, keys, target_rows)
     candidates: list[Difference] = []
     if None in partners:
         for row, partner in zip(source_rows, partners, strict=True):
@@ -93,9 +92,19 @@ def fingerprint(row: Sequence[Any] | TargetRow | None) -> bytes:
     return hashlib.blake2b(repr(values).encode(), digest_size=16).digest()
 
 
+def _partners(plan: TablePlan, keys: KeyBatch, target_rows: Sequence[Row]) -> Sequence[Row | None]:
+    """For each key its row of the target, None where there is none."""
+    found = target_keys(plan.key, target_rows)
+    if found.cells == keys.cells:
+        return target_rows  # PostgreSQL answers in the order of the question where all rows are there
+    by_key = dict(zip(found.match, target_rows, strict=True))
+    return list(map(by_key.get, keys.match))
+
+
 def _unequal(plan: TablePlan, source_rows: Sequence[Row], target_rows: Sequence[Row]) -> set[int]:
     """Indexes of the pairs of rows whose cells are not plainly equal; the rows may be equal by the rules."""
-    if source_rows == target_rows:
+    only_bytes = all(column.rule.comparison is Comparison.BYTES for column in plan.values)
+    if not source_rows or (only_bytes and source_rows == target_rows):
         return set()
     unequal: set[int] = set()
     source_columns = list(zip(*source_rows, strict=True))[len(plan.key) :]

@@ -47,6 +47,10 @@ class UnreachableError(ReconcileError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class RefusedError(ReconcileError):
+    """PostgreSQL answers, but ended a statement: a lock that is not let go, a full disk, a query that took too long."""
+
+
 class AlreadyRunningError(ReconcileError):
     """Another run holds the table's lock; names that run."""
 

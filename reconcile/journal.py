@@ -140,11 +140,7 @@ class Journal:
                 "phase = CASE WHEN phase = 'done' THEN 'scan' ELSE phase END WHERE run_id = %s",
                 (owner, socket.gethostname(), os.getpid(), owner, repair.value, dry_run, run.run_id),
             )
-            connection.execute(
-                "UPDATE reconciliation_checkpoints SET state = 'pending', error = NULL "
-                "WHERE run_id = %s AND state = 'failed'",
-                (run.run_id,),
-            )
+            connection.execute(load("reopen_failed"), {"run": run.run_id})
 
         store.transact(work)
         return cls(store, run.run_id, owner, run.table_name)

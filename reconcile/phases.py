@@ -18,9 +18,9 @@ from reconcile.executor import Executor
 from reconcile.extra import search_extra
 from reconcile.finding_text import describe, newest_write, to_finding
 from reconcile.full import find_extra
-from reconcile.model import Cause, Difference, Kind, Mode, Strategy
+from reconcile.model import Cause, Difference, Key, Kind, Mode, Strategy
 from reconcile.records import NewFinding, Phase
-from reconcile.repair import REPAIRED_KINDS, Repairer, RepairOptions
+from reconcile.repair import REPAIRED_KINDS, Repairer, RepairOptions, Step
 from reconcile.repair_book import RepairBook
 from reconcile.request import Limits, Progress
 from reconcile.scan import Scan, TooManyCandidatesError
@@ -105,8 +105,12 @@ class Phases:
         return Spool(self._session.request.spool_directory, str(self._journal.run_id))
 
     def _extra(self) -> None:
-        if self._extra_is_done():
-            return
+        if not self._extra_is_done():
+            self._search_extra()
+        if self._looks_for_extra() and not self._journal.failed_units():
+            self._spool().remove()
+
+    def _search_extra(self) -> None:
         self._journal.set_phase(Phase.EXTRA)
         session, spool = self._session, self._spool()
         with TargetClient(session.connections.target, application_name="reconcile/extra") as target:
@@ -119,8 +123,6 @@ class Phases:
                 lambda: self.progress("extra"),
                 session.request.limits.max_candidates,
             )
-        if not self._journal.failed_units():
-            spool.remove()
 
     def _confirm(self) -> None:
         self._journal.set_phase(Phase.CONFIRM)
@@ -257,14 +259,11 @@ def repair(
     progress: Callable[[], None] = lambda: None,
 ) -> None:
     """Repair open findings of a run, and verify what an earlier attempt left unverified."""
+
+    def observe(step: Step, _keys: Sequence[Key]) -> None:
+        if step is not Step.WRITTEN:  # then the connection is in the transaction of the write
+            progress()
+
     confidence_seconds = session.connections.pipeline.confidence_window_ms / 1000
     options = RepairOptions(tuple(kinds), _SHARE_OF_CONFIDENCE * confidence_seconds, dry_run=dry_run)
-    Repairer(
-        book,
-        session.plan,
-        session.source,
-        session.target,
-        options,
-        session.control,
-        lambda _step, _keys: progress(),
-    ).run()
+    Repairer(book, session.plan, session.source, session.target, options, session.control, observe).run()

@@ -4,7 +4,8 @@ For a batch of rows: (1) read PostgreSQL with xmin, (2) read ScyllaDB, (3) write
 version seen, together with the images of the row, (4) commit, (5) read both again. A change of the source after (2)
 reaches PostgreSQL after (4), because the connector stays behind the clock by its confidence window and (2) to (4) has
 to take less; it then overwrites what was written here. A row that was absent at (1) has no version to guard, so an
-insert is taken back when (5) finds that the source has deleted or changed the row.
+insert is taken back when (5) finds that the source has deleted or changed the row. Nothing waits for a row that the
+sink holds: what cannot be done because of that is done in the next pass, or by the next run.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from reconcile.look import BATCH_ROWS, Seen, SourceReader, TargetReader, batches
 from reconcile.model import Key, Kind, RepairPolicy, State
 from reconcile.records import Action, LogRecord, Outcome
 from reconcile.repair_book import NewRepair, RepairBook, Unverified
-from reconcile.repair_write import Planned, TooSlowError, Writer, plan_repair
+from reconcile.repair_write import LOCK_TIMEOUT, Planned, TooSlowError, Writer, plan_repair
 from reconcile.schema import TablePlan
 from reconcile.statements import Statements
 from reconcile.store import Connection
@@ -88,17 +89,19 @@ class Repairer:
         self._writer = Writer(book, self._statements, options.write_within_seconds, lambda k: observe(Step.WRITTEN, k))
         self._skipped: dict[int, NewRepair] = {}
         self._given_up: set[int] = set()
+        self._held: set[int] = set()
+        """Repairs that the last verification left because another transaction holds their row."""
 
     def run(self) -> None:
         """Verify what an earlier attempt committed, then repair what is open; rows that changed get further passes."""
-        if not self._options.dry_run:
-            self._verify(self._book.unverified())
         for number in range(self._options.passes):
             if number:
                 self._control.sleep(self._options.requeue_seconds * 2 ** (number - 1))
             self._skipped.clear()
+            if not self._options.dry_run:
+                self._verify(self._book.unverified())
             self._pass()
-            if not self._skipped:
+            if not self._skipped and not self._held:
                 return
         self._record(list(self._skipped.values()))
 
@@ -184,6 +187,7 @@ class Repairer:
 
     def _verify(self, repairs: Sequence[Unverified]) -> None:
         """Step 5: read both sides again, take back inserts that the source does not want any more."""
+        self._held.clear()
         for batch in batches(repairs):
             rows = {key_from_json(self._plan, repair.pk): repair for repair in batch}
             seen = look(self._source, self._target, self._plan, list(rows))
@@ -193,16 +197,24 @@ class Repairer:
     def _judge(self, rows: Mapping[Key, Unverified], seen: Mapping[Key, Seen]) -> None:
         equal = [repair.log_id for key, repair in rows.items() if seen[key].difference is None]
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> set[int]:
+            held = set()
             self._book.journal.fence(connection)
+            connection.execute(LOCK_TIMEOUT)
             for key, repair in rows.items():
-                outcome, detail = self._judged(connection, key, repair, seen[key])
-                self._book.set_verified(connection, [repair.repair_id], outcome, detail)
+                if judged := self._judged(connection, key, repair, seen[key]):
+                    self._book.set_verified(connection, [repair.repair_id], *judged)
+                else:
+                    held.add(repair.repair_id)
             self._book.set_state(connection, equal, State.REPAIRED)
+            return held
 
-        self._book.journal.store.transact(work)
+        self._held |= self._book.journal.store.transact(work)
 
-    def _judged(self, connection: Connection, key: Key, repair: Unverified, row: Seen) -> tuple[Outcome, str | None]:
+    def _judged(
+        self, connection: Connection, key: Key, repair: Unverified, row: Seen
+    ) -> tuple[Outcome, str | None] | None:
+        """What a repair came to; None when that shows only after another transaction has ended."""
         difference = row.difference
         if difference is None:
             return Outcome.APPLIED, None
@@ -211,13 +223,14 @@ class Repairer:
                 return Outcome.APPLIED, "older changes came through the pipeline after the write"
             self._given_up.add(repair.log_id)
             return Outcome.APPLIED, "still different: a trigger or a rule of the table changes what is written"
-        if repair.action is Action.INSERT and self._take_back(connection, key, repair.xid):
-            return Outcome.REVERTED, "the source had deleted or changed the row meanwhile"
+        if repair.action is Action.INSERT and row.xmin == repair.xid:
+            parameters: list[Any] = [*self._statements.key_parameters(key), repair.xid]
+            if connection.execute(self._statements.claim, parameters).fetchone():
+                connection.execute(self._statements.delete, parameters)
+                return Outcome.REVERTED, "the source had deleted or changed the row meanwhile"
+            if connection.execute(self._statements.exists, parameters).fetchone():
+                return None
         return Outcome.APPLIED, "the source changed the row after it was read; that change overwrites this one"
-
-    def _take_back(self, connection: Connection, key: Key, xid: str) -> bool:
-        parameters: list[Any] = [*self._statements.key_parameters(key), xid]
-        return connection.execute(self._statements.delete, parameters).rowcount == 1
 
 
 def _blame(error: Exception) -> tuple[Outcome, str]:

@@ -131,10 +131,10 @@ class RepairBook:
     def set_verified(
         self, connection: Connection, repair_ids: Sequence[int], outcome: Outcome, detail: str | None = None
     ) -> None:
-        """Record the end of repairs, and what they came to."""
+        """Record the end of repairs, and what they came to; done again after a lost connection, it changes nothing."""
         connection.execute(
             "UPDATE reconciliation_repairs SET verified_at = clock_timestamp(), outcome = %s, "
-            "detail = coalesce(%s, detail) WHERE repair_id = ANY(%s)",
+            "detail = coalesce(%s, detail) WHERE repair_id = ANY(%s) AND verified_at IS NULL",
             (outcome.value, detail, list(repair_ids)),
         )
 

@@ -18,7 +18,7 @@ from reconcile.statements import CURRENT_XID, Statements
 from reconcile.store import Connection
 from reconcile.values_parameter import UnrepresentableError
 
-_LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '500ms'"
+LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '500ms'"
 """Below PostgreSQL's deadlock_timeout (1 s), so that reconcile gives way before anybody is killed for a deadlock."""
 
 
@@ -144,7 +144,7 @@ class Writer:
 
     def _in_transaction(self, connection: Connection, planned: Sequence[Planned], began: float) -> list[NewRepair]:
         self._book.journal.fence(connection)
-        connection.execute(_LOCK_TIMEOUT)
+        connection.execute(LOCK_TIMEOUT)
         ((xid,),) = connection.execute(CURRENT_XID).fetchall()
         write = self._insert if planned and planned[0].action is Action.INSERT else self._update
         repairs = [replace(each, xid=xid) for each in write(connection, planned)]
@@ -163,7 +163,7 @@ class Writer:
     def _without_committed(self, connection: Connection, planned: Sequence[Planned]) -> list[Planned]:
         committed = connection.execute(
             "SELECT log_id FROM reconciliation_repairs WHERE log_id = ANY(%s) AND outcome = 'applied' "
-            "AND verified_at IS NULL",
+            "AND action IN ('insert', 'update') AND verified_at IS NULL",
             ([each.finding.log_id for each in planned],),
         ).fetchall()
         done = {log_id for (log_id,) in committed}

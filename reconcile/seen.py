@@ -11,10 +11,10 @@ import numpy as np
 
 from reconcile.key_batch import Hashes
 
-BUCKET_HASHES: Final = 1_000_000
-MOST_BUCKETS: Final = 512
-BUFFERED_HASHES: Final = 1_000_000
-ABSENT_AT_A_TIME: Final = 2_000_000
+BUCKET_HASHES: Final = 250_000
+MOST_BUCKETS: Final = 2048
+BUFFERED_HASHES: Final = 500_000
+ABSENT_AT_A_TIME: Final = 500_000
 
 
 def absent_hashes(directory: Path, others: Iterable[Hashes]) -> Iterator[Hashes]:

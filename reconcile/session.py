@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import psycopg
+
 from reconcile import schema
 from reconcile.cdcstreams import newest_start_ms
 from reconcile.control import Control
-from reconcile.errors import ConfigError
+from reconcile.errors import ConfigError, RefusedError
 from reconcile.journal import Journal
 from reconcile.lock import TableLock
 from reconcile.look import Seen, look
@@ -86,6 +88,7 @@ def open_session(
     Raises:
         AlreadyRunningError: another process works on the table.
         ConfigError, UnreachableError: what has to be put right first.
+        RefusedError: PostgreSQL ended a statement of what is done within.
     """
     bookkeeping = connections.target.bookkeeping_schema
     table = request.table.source
@@ -100,4 +103,11 @@ def open_session(
         plan = schema.plan_table(source, target, request.table)
         journal = make_journal(store, source, plan)
         lock.beat(journal.run_id, journal.owner, control.end)
-        yield Session(request, connections, events, control, store, journal, source, SteadyTarget(target), plan)
+        try:
+            yield Session(request, connections, events, control, store, journal, source, SteadyTarget(target), plan)
+        except psycopg.Error as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise RefusedError(
+                f"{table}: PostgreSQL ended a statement: {reason}; what was done before is on record. "
+                "When PostgreSQL is well again repeat the command, a run with --resume"
+            ) from error

@@ -20,9 +20,9 @@ class RawRows(list[tuple[Any, ...]]):
 
 
 def bind_and_read_raw(statement: PreparedStatement) -> None:
-    """Make a prepared statement take bytes for its parameters, and know its columns as bytes."""
+    """Make a prepared statement take bytes for its parameters, and know its columns as bytes if it has any."""
     statement.column_metadata = [column._replace(type=BytesType) for column in statement.column_metadata]
-    statement.result_metadata = _raw_columns(statement.result_metadata)
+    statement.result_metadata = _raw_columns(statement.result_metadata or ())
 
 
 def _raw_columns(columns: Sequence[Any]) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 
@@ -52,9 +52,22 @@ class Statements:
 
         Never waiting while locks are held keeps reconcile out of every deadlock with the sink.
         """
-        return sql.SQL(
-            "SELECT to_jsonb(r)::text FROM {} AS r WHERE {} AND r.xmin::text = %s FOR NO KEY UPDATE SKIP LOCKED"
-        ).format(self._table, self._where_key)
+        return self._row("FOR NO KEY UPDATE SKIP LOCKED")
+
+    @cached_property
+    def claim(self) -> sql.Composed:
+        """Lock the version that a repair made, so that it can be taken back; like `lock`."""
+        return self._row("FOR UPDATE SKIP LOCKED")
+
+    @cached_property
+    def exists(self) -> sql.Composed:
+        """Tell whether the version that a repair made is still there; returns the row."""
+        return self._row("")
+
+    def _row(self, clause: LiteralString) -> sql.Composed:
+        return sql.SQL("SELECT to_jsonb(r)::text FROM {} AS r WHERE {} AND r.xmin::text = %s {}").format(
+            self._table, self._where_key, sql.SQL(clause)
+        )
 
     def update(self, columns: Sequence[str]) -> sql.Composed:
         """Set these columns in the version seen; returns the row after."""

@@ -24,7 +24,7 @@ class UndoResult:
 
     undone: int
     skipped_changed: int
-    """Rows that were written since by somebody else; they stay as they are."""
+    """Rows that were written since by somebody else, or are being written; they stay as they are."""
 
 
 class Undoer:
@@ -68,16 +68,18 @@ class Undoer:
         return [repair.outcome for repair in done]
 
     def _undo_one(self, connection: Connection, repair: Undoable, xid: str) -> NewRepair:
-        key = self._statements.key_parameters(key_from_json(self._plan, repair.pk))
-        parameters: list[Any]
+        # Locked first without waiting, which keeps reconcile out of every deadlock with the sink.
+        version: list[Any] = [*self._statements.key_parameters(key_from_json(self._plan, repair.pk)), repair.xid]
         if repair.action is Action.INSERT:
-            action, statement = Action.UNDO_INSERT, self._statements.delete
-            parameters = [*key, repair.xid]
+            action, lock = Action.UNDO_INSERT, self._statements.claim
+            statement, parameters = self._statements.delete, version
         else:
-            action, statement = Action.UNDO_UPDATE, self._statements.restore(repair.columns)
-            parameters = [repair.repair_id, *key, repair.xid]
-        row = connection.execute(statement, parameters).fetchone()
-        outcome, detail = (Outcome.APPLIED, None) if row else (Outcome.SKIPPED_CHANGED, "the row was written since")
+            action, lock = Action.UNDO_UPDATE, self._statements.lock
+            statement, parameters = self._statements.restore(repair.columns), [repair.repair_id, *version]
+        is_ours = connection.execute(lock, version).fetchone()
+        row = connection.execute(statement, parameters).fetchone() if is_ours else None
+        outcome = Outcome.APPLIED if row else Outcome.SKIPPED_CHANGED
+        detail = None if row else "the row was written since, or is being written"
         inserted = action is Action.UNDO_INSERT
         return NewRepair(
             repair.log_id,

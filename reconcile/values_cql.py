@@ -23,7 +23,7 @@ from uuid import UUID
 
 from cassandra.marshal import varint_pack, vints_unpack
 
-from reconcile.values_text import IpAddress, address, canonical_double
+from reconcile.values_text import IpAddress, address, canonical_double, canonical_map_key
 from reconcile.values_types import ValueType
 
 EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -106,6 +106,11 @@ _SCALARS: Final[dict[str, Reader]] = {
     "inet": address,
 }
 
+_MAP_KEYS: Final[dict[str, Reader]] = {
+    "float": lambda data: canonical_map_key(struct.unpack(">f", data)[0]) if data else None,
+    "double": lambda data: canonical_map_key(struct.unpack(">d", data)[0]) if data else None,
+}
+
 
 def _items(data: bytes, count: int, position: int) -> Iterator[bytes | None]:
     """Values that each follow their length; those that were cut off at the end are None."""
@@ -127,7 +132,8 @@ def _collection(value_type: ValueType, build: Callable[[Iterable[Any]], Any]) ->
 
 
 def _map(value_type: ValueType) -> Reader:
-    read_key, read_value = (reader(argument) for argument in value_type.arguments)
+    key_type, item_type = value_type.arguments
+    read_key, read_value = _MAP_KEYS.get(key_type.name) or reader(key_type), reader(item_type)
 
     def entries(data: bytes) -> Any:
         items = _items(data, 2 * _integer(data[:4]), 4)

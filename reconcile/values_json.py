@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Final
 
 from reconcile.values_cql import members, multiset, none_if_all_none
-from reconcile.values_text import canonical_double, canonical_float, from_text, to_text
+from reconcile.values_text import MINUS_ZERO, canonical_double, canonical_float, from_text, to_text
 from reconcile.values_types import ValueType
 
 JsonReader = Callable[[Any], Any]
@@ -115,7 +115,9 @@ def _map(value_type: ValueType) -> JsonReader:
 
     def entries(value: Any) -> Any:
         if isinstance(value, list):
-            pairs = [(read_key(entry["key"]), read_item(entry["value"])) for entry in value]
+            pairs = [
+                (_signed(key_type, read_key(each["key"]), each["key"]), read_item(each["value"])) for each in value
+            ]
         else:
             items = _expect(dict, value, "a map").items()
             pairs = [(_key_from_text(key_type, key), read_item(item)) for key, item in items]
@@ -153,9 +155,15 @@ def _fields(names: Iterable[str], value_type: ValueType) -> Callable[[dict[str, 
     return read
 
 
+def _signed(key_type: ValueType, key: Any, written: Any) -> Any:
+    """A key, minus zero if it was written so."""
+    is_minus_zero = key_type.name in ("float", "double") and key == 0 and str(written).startswith("-")
+    return MINUS_ZERO if is_minus_zero else key
+
+
 def _key_from_text(key_type: ValueType, text: str) -> Any:
     if key_type.is_scalar:
-        return from_text(key_type.name, text)
+        return _signed(key_type, from_text(key_type.name, text), text)
     return json_reader(key_type)(parse_json(text))
 
 

@@ -18,6 +18,8 @@ import numpy as np
 US_PER_DAY: Final = 86_400_000_000
 NAN: Final = "NaN"
 """Canonical NaN: equal to itself, unlike a float's."""
+MINUS_ZERO: Final = "-0.0"
+"""Canonical minus zero as a key of a map, which may have zero as well; elsewhere both are the same."""
 
 _DATE = r"([+-]?\d{4,})-(\d\d)-(\d\d)"
 _TIME = r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?"
@@ -147,6 +149,11 @@ def address_text(value: IpAddress) -> str:
 def canonical_double(value: float) -> float | str:
     """Return the value with one NaN, as text, and one zero."""
     return NAN if value != value else value or 0.0
+
+
+def canonical_map_key(value: float) -> float | str:
+    """Return a key of a map: as `canonical_double`, but minus zero is not zero."""
+    return MINUS_ZERO if str(value) == MINUS_ZERO else canonical_double(value)
 
 
 def canonical_float(value: float) -> float | str:

@@ -25,7 +25,11 @@ from tests.support.cql_values import SCALARS, Sample, list_of, map_of, set_of, t
 from tests.support.databases import both_clients
 from tests.support.pipeline import Pipeline
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    # Hypothesis sees that the driver's threads draw random numbers meanwhile, and takes it for the strategies.
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"),
+]
 
 KEYSPACE = "types_check"
 ALL = SCALARS

@@ -22,6 +22,7 @@ from uuid import UUID
 
 import psycopg
 from cassandra.cluster import Session
+from cassandra.policies import RetryPolicy
 from cassandra.query import BoundStatement
 from psycopg import sql
 
@@ -30,6 +31,8 @@ from reconcile.model import TableRef
 
 PARTITION_ROWS = 100
 BATCHES_IN_FLIGHT = 32
+WRITE_ATTEMPTS = 20
+DDL_TIMEOUT_SECONDS = 120
 COPY_ROWS = 10_000
 _EPOCH_MS = 1_700_000_000_000
 _POSTGRES_EPOCH_MS = 946_684_800_000
@@ -82,6 +85,16 @@ class BulkTable:
         return BulkRow(bucket, UUID(bytes=identity), name.decode(), score, whole, at, flag, label.decode())
 
 
+class _PatientRetryPolicy(RetryPolicy):  # type: ignore[misc] # the driver has no types
+    """Writes again what timed out, because a busy server is slow and the rows are the same each time."""
+
+    def on_write_timeout(self, *_args: Any, retry_num: int, **_kwargs: Any) -> tuple[int, int | None]:
+        return (self.RETRY, None) if retry_num < WRITE_ATTEMPTS else (self.RETHROW, None)
+
+
+_RETRY = _PatientRetryPolicy()
+
+
 def load(session: Session, connection: psycopg.Connection[Any], table: BulkTable) -> None:
     """Make the table on both sides and fill it."""
     create(session, connection, table)
@@ -89,7 +102,7 @@ def load(session: Session, connection: psycopg.Connection[Any], table: BulkTable
     fill_postgres(connection, table)
     if table.with_cdc:
         cdc = CdcOptions(enabled=True, postimage=True, ttl_seconds=86_400).to_cql()
-        session.execute(f"ALTER TABLE {table.name} WITH cdc = {cdc}")
+        session.execute(f"ALTER TABLE {table.name} WITH cdc = {cdc}", timeout=DDL_TIMEOUT_SECONDS)
 
 
 def create(session: Session, connection: psycopg.Connection[Any], table: BulkTable) -> None:
@@ -98,10 +111,13 @@ def create(session: Session, connection: psycopg.Connection[Any], table: BulkTab
     keyspace, name = table.name.split(".")
     session.execute(
         f"CREATE KEYSPACE IF NOT EXISTS {keyspace} "
-        "WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}"
+        "WITH replication = {'class': 'NetworkTopologyStrategy', 'replication_factor': 1}",
+        timeout=DDL_TIMEOUT_SECONDS,
     )
     cql_columns = ", ".join(f"{column} {cql}" for column, (cql, _) in COLUMNS.items())
-    session.execute(f"CREATE TABLE {keyspace}.{name} ({cql_columns}, PRIMARY KEY (bucket, id))")
+    session.execute(
+        f"CREATE TABLE {keyspace}.{name} ({cql_columns}, PRIMARY KEY (bucket, id))", timeout=DDL_TIMEOUT_SECONDS
+    )
     pg_columns = ", ".join(f"{column} {pg}" for column, (_, pg) in COLUMNS.items())
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(keyspace)))
     connection.execute(
@@ -113,7 +129,7 @@ def create(session: Session, connection: psycopg.Connection[Any], table: BulkTab
 
 def drop(session: Session, connection: psycopg.Connection[Any], table: BulkTable) -> None:
     """Delete the table on both sides."""
-    session.execute(f"DROP TABLE IF EXISTS {table.name}")
+    session.execute(f"DROP TABLE IF EXISTS {table.name}", timeout=DDL_TIMEOUT_SECONDS)
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(*table.name.split("."))))
 
 
@@ -127,7 +143,7 @@ def fill_scylla(session: Session, table: BulkTable) -> None:
         size = min(PARTITION_ROWS, table.rows - first)
         if size not in statements:
             statements[size] = session.prepare(f"BEGIN UNLOGGED BATCH {insert * size} APPLY BATCH")
-        bound = BoundStatement(statements[size])
+        bound = BoundStatement(statements[size], retry_policy=_RETRY)
         # The bytes as they go over the wire: the driver's own conversion takes most of the time otherwise.
         bound.values = [cell for number in range(first, first + size) for cell in _cql_cells(number)]
         if in_flight.qsize() >= BATCHES_IN_FLIGHT:

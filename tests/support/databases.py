@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 
-from reconcile.model import SourceSettings, TargetSettings
+from reconcile.model import PipelineSettings, SourceSettings, TableRef, TargetSettings
 from reconcile.source import SourceClient
 from reconcile.target import TargetClient
-from tests.support.pipeline import Pipeline
+from reconcile.topic import KafkaTopic
+from reconcile.watermark import Barrier, NotKnownError, open_watermark
+from tests.support.pipeline import Pipeline, wait_until
 
 
 def source_settings(pipeline: Pipeline) -> SourceSettings:
@@ -31,3 +34,27 @@ def both_clients(pipeline: Pipeline) -> Iterator[tuple[SourceClient, TargetClien
     """A client of each."""
     with SourceClient(source_settings(pipeline)) as source, TargetClient(target_settings(pipeline)) as target:
         yield source, target
+
+
+def wait_passed(pipeline: Pipeline, source: str, deadline_seconds: float = 300) -> None:
+    """Wait until the pipeline has delivered, or lost, every change of a table that was made before this call."""
+    outputs = pipeline.outputs
+    table = outputs.table(source)
+    assert table
+    settings = PipelineSettings(
+        connect_url=outputs.endpoints["connect"],
+        source_connector=outputs.connectors["source"],
+        sink_connector=outputs.connectors["sink"],
+        kafka_bootstrap_servers=outputs.endpoints["kafka"],
+    )
+    watermark = open_watermark(settings, TableRef(table.source, table.target, table.topic), KafkaTopic)
+    barrier = watermark.barrier(datetime.now(UTC))
+    with closing(watermark):
+        wait_until(f"the pipeline has passed {source}", lambda: _passed(barrier), deadline_seconds)
+
+
+def _passed(barrier: Barrier) -> bool:
+    try:
+        return barrier.passed()
+    except NotKnownError:
+        return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from tests.support.facts import COLUMNS, FACTS_TARGET, KEYS, VALUES, fact, key_o
 
 Connection = psycopg.Connection[Any]
 TABLE: Final = sql.Identifier(*FACTS_TARGET.split("."))
-EXTRA_BUCKET: Final = -1
+EXTRA_BUCKET: Final = 1_000_000
 """A partition that the source does not have."""
 
 CHANGED: Final[Mapping[str, str]] = {
@@ -64,9 +64,9 @@ class FaultPlan:
     nulled_each: int = 1
     stale: int = 20
 
-    def keys(self, rows: int, seed: int) -> Iterator[tuple[int, int]]:
-        """Keys of rows from the whole table, in random order, none twice."""
-        return iter([key_of(number) for number in random.Random(seed).sample(range(rows), self.of_source)])
+    def numbers(self, rows: int, seed: int = 1) -> list[int]:
+        """Rows to spoil from the whole table, in random order, none twice."""
+        return random.Random(seed).sample(range(rows), self.of_source)
 
     @property
     def of_source(self) -> int:
@@ -75,24 +75,26 @@ class FaultPlan:
 
 
 class FaultSeeder:
-    """Spoils rows of PostgreSQL. `keys` are those of rows that are equal on both sides and that nobody writes."""
+    """Spoils rows of PostgreSQL that are equal on both sides and that nobody writes."""
 
-    def __init__(self, connection: Connection, keys: Iterator[tuple[int, int]]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._keys = keys
         self.faults: dict[tuple[Any, ...], Fault] = {}
 
-    def seed(self, plan: FaultPlan) -> None:
-        """Make all faults of a plan but the stale ones, which need a history in the source."""
+    def seed(self, plan: FaultPlan, numbers: Sequence[int], older: int) -> None:
+        """Make all faults of a plan; stale rows get what they were in version `older`."""
+        keys = map(key_of, numbers)
         for _ in range(plan.deleted):
-            self.delete(next(self._keys))
+            self.delete(next(keys))
         for number in range(plan.added):
             self.add((EXTRA_BUCKET, number))
         for column in VALUES:
             for _ in range(plan.changed_each):
-                self.change(next(self._keys), column, CHANGED[column])
+                self.change(next(keys), column, CHANGED[column])
             for _ in range(plan.nulled_each):
-                self.change(next(self._keys), column, "NULL")
+                self.change(next(keys), column, "NULL")
+        for key in keys:
+            self.make_stale(key, older)
 
     def delete(self, key: tuple[int, int]) -> None:
         """Delete a row."""

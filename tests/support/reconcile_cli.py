@@ -22,7 +22,8 @@ TIMEOUT_SECONDS = 3 * 3600
 class Found:
     """A finding as it stands in `reconciliation_log`."""
 
-    key: tuple[Any, ...]
+    key: tuple[str, ...]
+    """As text."""
     kind: str
     cause: str
     state: str
@@ -58,18 +59,15 @@ class ReconcileCli:
 
     def start(self, *arguments: str, table: str | None = None) -> subprocess.Popen[str]:
         """Start `reconcile run` on one table."""
-        command = [sys.executable, "-m", "reconcile", "run", "--config", str(self.config), "--format", "json"]
-        return subprocess.Popen(
-            [*command, "--table", table or self.tables[0], *arguments],
-            cwd=PROJECT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return self._start("run", "--table", table or self.tables[0], *arguments)
 
     def run(self, *arguments: str, table: str | None = None) -> Ended:
         """Run `reconcile run` on one table to its end."""
         return self.wait(self.start(*arguments, table=table))
+
+    def repair(self, run_id: str, *arguments: str) -> Ended:
+        """Repair the open findings of a run."""
+        return self.wait(self._start("repair", "--run", run_id, *arguments))
 
     def wait(self, process: subprocess.Popen[str]) -> Ended:
         """Wait for the end of a started command."""
@@ -78,18 +76,31 @@ class ReconcileCli:
         finally:
             process.kill()
         assert stdout.strip(), f"reconcile ended with {process.returncode} and no summary:\n{stderr[-4000:]}"
-        (summary,) = json.loads(stdout)["runs"]
+        document = json.loads(stdout)
+        (summary,) = document.get("runs", [document])
         return Ended(process.returncode, summary, stderr)
+
+    def _start(self, command: str, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "reconcile", command, "--config", str(self.config), "--format", "json", *arguments],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def findings(self, run_id: str) -> list[Found]:
         """What the log holds of a run."""
         with self.pipeline.postgres() as connection:
             rows = connection.execute(
-                "SELECT pk, kind, cause, state, differing_columns FROM reconcile.reconciliation_log WHERE run_id = %s",
+                "SELECT table_name, pk, kind, cause, state, differing_columns FROM reconcile.reconciliation_log "
+                "WHERE run_id = %s",
                 (run_id,),
             ).fetchall()
+        columns = {table.source: table.keys for table in self.pipeline.outputs.tables}
         return [
-            Found(tuple(pk.values()), kind, cause, state, frozenset(names)) for pk, kind, cause, state, names in rows
+            Found(tuple(pk[name] for name in columns[table]), kind, cause, state, frozenset(names))
+            for table, pk, kind, cause, state, names in rows
         ]
 
     def _settings(self) -> dict[str, Any]:

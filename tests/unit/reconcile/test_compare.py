@@ -50,6 +50,33 @@ def test_equal_rows_in_another_order_match() -> None:
     assert result.candidates == []
 
 
+def test_rows_in_the_order_of_the_keys_are_compared_cell_by_cell_too() -> None:
+    source = [source_row(key) for key in range(100)]
+    assert compare(source, [target_row(key) for key in range(100)]).candidates == []
+    changed = [target_row(key, score=2.0 if key == 70 else 1.0) for key in range(100)]
+    assert [(each.key[0], each.columns) for each in compare(source, changed).candidates] == [(70, ("score",))]
+
+
+def test_cells_that_are_the_same_bytes_but_not_the_same_value_differ() -> None:
+    same = {"at": 5, "day": number(11_000), "text": b"1234"}
+    table = plan(
+        column("id", "int"),
+        values=(column("at", "timestamp"), column("day", "date"), column("text", "int", "text")),
+    )
+    rows = [(number(1), *same.values())]
+    (found,) = compare_batch(table, source_keys(table.key, rows), rows, rows).candidates
+    assert (found.kind, found.columns) == (Kind.MISMATCH, ("at", "day", "text"))
+
+
+def test_rows_of_bytes_only_are_compared_as_a_whole_first() -> None:
+    table = plan(column("id", "int"), values=(column("name", "text"), column("score", "double")))
+    rows = [(number(key), b"a", double(key)) for key in range(10)]
+    keys = source_keys(table.key, rows)
+    assert compare_batch(table, keys, rows, list(rows)).candidates == []
+    changed = [*rows[:9], (number(9), None, double(9))]
+    assert [each.columns for each in compare_batch(table, keys, rows, changed).candidates] == [("name",)]
+
+
 def test_a_row_that_only_the_source_has_is_missing() -> None:
     result = compare([source_row(1), source_row(2), source_row(3)], [target_row(3), target_row(1)])
     assert result.matched_rows == 2

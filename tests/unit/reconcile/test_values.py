@@ -314,3 +314,18 @@ def test_a_shown_value_is_the_same_in_every_process() -> None:
     assert column.show(canonical) == '{"a":[3],"b":[1,2]}'
     assert column.show(None) is None
     assert column.show(column.canonical_target(b"\1[7]")).startswith("unreadable")
+
+
+@pytest.mark.parametrize(("cql", "form"), [("map<float, bigint>", ">f"), ("map<double, bigint>", ">d")])
+def test_a_map_may_have_zero_and_minus_zero_as_keys(cql: str, form: str) -> None:
+    keys = [struct.pack(form, key) for key in (-0.0, 0.0)]
+    both = (2).to_bytes(4, "big") + fields(keys[0], long(1), keys[1], long(1))
+    one = (1).to_bytes(4, "big") + fields(keys[1], long(1))
+
+    column = rule(cql, "jsonb")
+    written = column.to_parameter(column.canonical_source(both))
+
+    assert written == '{"-0.0":1,"0.0":1}'
+    for read in (written, '[{"key":-0.0,"value":1},{"key":0.0,"value":1}]'):
+        assert equal(cql, "jsonb", both, b"\1" + read.encode())
+        assert not equal(cql, "jsonb", one, b"\1" + read.encode())

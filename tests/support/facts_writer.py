@@ -1,0 +1,121 @@
+"""Writes to `lab.facts` at a steady rate while a test looks at it: inserts, updates and deletes all over the table."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cassandra import Timeout
+from cassandra.cluster import OperationTimedOut, Session
+from cassandra.concurrent import execute_concurrent
+from cassandra.query import PreparedStatement
+
+from reconcile.look import batches
+from tests.support.facts import DELETE_FACT, INSERT_FACT, UPDATE_FACT, fact, key_of, values
+from tests.support.pipeline import Pipeline
+
+CONCURRENCY: Final = 64
+NEW_SHARE: Final = 0.02
+"""Of the rows, so many more come and go."""
+_HEADROOM: Final = 1.1
+"""The writer aims higher than what is asked of it, so that a slow moment does not take it below."""
+_TICK_SECONDS: Final = 0.2
+_MOST_AT_ONCE: Final = 500
+
+
+Write = tuple[PreparedStatement, tuple[Any, ...]]
+
+
+def write(session: Session, writes: Sequence[Write]) -> None:
+    """Write rows, none twice; what the server was too busy for is written again, with a new timestamp.
+
+    The server sets the timestamps: one of the client's that waited for longer than the connector's confidence window
+    would be lost, as the documentation says.
+    """
+    session.use_client_timestamp = False
+    while writes:
+        results = execute_concurrent(session, writes, concurrency=CONCURRENCY, raise_on_first_error=False)
+        failed = [(each, error) for each, (done, error) in zip(writes, results, strict=True) if not done]
+        for _, error in failed:
+            if not isinstance(error, Timeout | OperationTimedOut):
+                raise error
+        writes = [each for each, _ in failed]
+
+
+def load(session: Session, rows: int, version: int = 0) -> None:
+    """Insert the rows with numbers below `rows`."""
+    insert = session.prepare(INSERT_FACT)
+    for numbers in batches(range(rows), _MOST_AT_ONCE):
+        write(session, [(insert, values(fact(*key_of(number), version))) for number in numbers])
+
+
+@dataclass
+class FactsWriter:
+    """Changes rows until it is stopped; those with `spared` numbers stay as they are."""
+
+    rows: int
+    per_minute: float
+    spared: Collection[int]
+    writes: int = 0
+    began: float = 0.0
+    error: BaseException | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, session: Session, generator: random.Random) -> None:
+        """Write at the rate, and catch up where the databases were too slow for it."""
+        self.began = time.monotonic()
+        try:
+            statements = [session.prepare(cql) for cql in (UPDATE_FACT, INSERT_FACT, DELETE_FACT)]
+            while not self._stop.wait(_TICK_SECONDS):
+                due = int((time.monotonic() - self.began) * self.per_minute * _HEADROOM / 60) - self.writes
+                self._write(session, statements, min(due, _MOST_AT_ONCE), generator)
+        except BaseException as error:  # noqa: BLE001 handed to the test's own thread
+            self.error = error
+
+    def _write(self, session: Session, statements: list[PreparedStatement], due: int, generator: random.Random) -> None:
+        pool = range(int(self.rows * (1 + NEW_SHARE)))
+        # No number twice: of two writes to one row at the same time nobody could say which is the last.
+        chosen = [number for number in generator.sample(pool, due) if number not in self.spared]
+        write(session, [self._statement(statements, number, generator) for number in chosen])
+        self.writes += len(chosen)
+
+    @staticmethod
+    def _statement(statements: list[PreparedStatement], number: int, generator: random.Random) -> Write:
+        update, insert, delete = statements
+        kind, key = generator.random(), key_of(number)
+        row = fact(*key, generator.randrange(1, 100))
+        if kind < 0.6:
+            return update, (row["amount"], row["label"], row["tags"], *key)
+        return (insert, values(row)) if kind < 0.85 else (delete, key)
+
+    @property
+    def rate_per_minute(self) -> float:
+        """Writes in a minute, as it really was so far."""
+        return 60 * self.writes / (time.monotonic() - self.began)
+
+    def stop(self) -> None:
+        """Ask the writer to stop."""
+        self._stop.set()
+
+
+@contextmanager
+def changing(pipeline: Pipeline, rows: int, share_per_minute: float, spared: Collection[int]) -> Iterator[FactsWriter]:
+    """Change a share of the rows each minute while the block runs; too few writes fail the test."""
+    writer = FactsWriter(rows, rows * share_per_minute, spared)
+    with pipeline.scylla() as session:
+        thread = threading.Thread(target=writer.run, args=(session, random.Random(7)), daemon=True)
+        thread.start()
+        try:
+            yield writer
+            rate = writer.rate_per_minute
+        finally:
+            writer.stop()
+            thread.join(timeout=60)
+    if writer.error:
+        raise writer.error
+    assert rate >= writer.per_minute, f"only {rate:.0f} writes a minute, not {writer.per_minute:.0f}"
