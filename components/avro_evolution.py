@@ -123,9 +123,16 @@ def shape(schema: Any, names: Mapping[str, Any]) -> str:
         return f"array of {shape(schema['items'], names)}"
     if kind == "record":
         parts = [f"{field['name']}: {shape(field['type'], names)}" for field in schema["fields"]]
-        return f"record ({', '.join(parts)})" if parts else _USER_TYPE
+        return f"{_record_kind(schema)} ({', '.join(parts)})" if parts else _USER_TYPE
     logical = schema.get("logicalType")
     return f"{kind} ({logical})" if logical else str(kind)
+
+
+def _record_kind(schema: Mapping[str, Any]) -> str:
+    fields = [field["name"] for field in schema["fields"]]
+    if schema["name"].endswith("UDT"):
+        return "record"
+    return "entry" if fields == ["key", "value"] else "tuple" if fields[0] == "field_0" else "record"
 
 
 def _same(registered: str, wanted: str) -> bool:
