@@ -25,7 +25,14 @@ _CANNOT_SAY = 2
 
 
 @app.command()
-def check(stack: Stack = "", format_: FormatOption = Format.TABLE) -> None:
+def check(
+    stack: Stack = "",
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TABLE.COLUMN=TYPE", help="As if a column had this type; without a type: as if dropped."),
+    ] = None,
+    format_: FormatOption = Format.TABLE,
+) -> None:
     """Compare each source table with the registry and its target.
 
     Exit code 0: rows can flow; 1: they would stop, and `up` refuses; 2: a service does not answer.
@@ -33,7 +40,7 @@ def check(stack: Stack = "", format_: FormatOption = Format.TABLE) -> None:
     with errors(exit_code=_CANNOT_SAY):
         workspace = Workspace()
         name = workspace.existing_stack(stack)
-        report = check_stack(workspace, name, workspace.outputs(name))
+        report = check_stack(workspace, name, workspace.outputs(name), assume or ())
         if format_ is Format.JSON:
             print(json.dumps(report.as_json(), indent=2))
         else:

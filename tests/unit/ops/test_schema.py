@@ -211,6 +211,22 @@ def test_check_ends_with_two_when_nothing_can_be_said(monkeypatch: pytest.Monkey
     assert "The schemas cannot be checked: no CQL connection" in run("check", expected=2)
 
 
+@pytest.mark.parametrize(
+    ("assumption", "code", "said"),
+    [
+        ("shop.users.name=int", 1, "column name is text, the source needs integer"),
+        ("shop.users.age=int", 0, "column age is added as integer"),
+        ("shop.users.name=", 0, "column name is not in the source"),
+        ("shop.users.name=vector<float, 3>", 1, "the connector cannot read vectors"),
+        ("users.name=int", 2, "names no column of a replicated table"),
+        ("shop.users.name", 2, "names no column of a replicated table"),
+    ],
+)
+@pytest.mark.usefixtures("world")
+def test_a_change_can_be_asked_about_before_it_is_made(assumption: str, code: int, said: str) -> None:
+    assert said in run("check", "--assume", assumption, expected=code)
+
+
 def test_accept_asks_first_and_forgets_the_table_s_subjects(world: World) -> None:
     run("accept", "--table", "shop.users", answer="n\n", expected=1)
     assert world.forgotten == []
