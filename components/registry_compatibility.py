@@ -36,14 +36,14 @@ class CompatibilityProvider(ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Another registry or subject is another resource; another level is an update."""
-        replaces = [name for name in ("url", "subject") if _olds.get(name) != _news[name]]
+        replaces = [name for name in ("url", "subject") if _olds.get(name, "") != _news[name]]
         return DiffResult(changes=bool(replaces) or _olds.get("level") != _news["level"], replaces=replaces)
 
     @short_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """The level that is in force now."""
         with self._registry(props) as registry:
-            return ReadResult(id_, {**props, "level": registry.level(props["subject"])})
+            return ReadResult(id_, {**props, "level": registry.level(props.get("subject", ""))})
 
     @short_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:

@@ -78,6 +78,14 @@ def test_the_same_level_is_no_change() -> None:
     assert not CompatibilityProvider().diff(URL, wanted, wanted).changes
 
 
+def test_the_state_of_an_older_version_is_the_global_level(registry: FakeRegistry) -> None:
+    registry.level = "BACKWARD"
+    read = CompatibilityProvider().read(URL, {"url": URL, "level": "FULL"})
+
+    assert read.outs == {"url": URL, "level": "BACKWARD"}
+    assert not CompatibilityProvider().diff(URL, read.outs, GLOBAL).changes
+
+
 def test_another_registry_is_another_resource() -> None:
     diff = CompatibilityProvider().diff(URL, GLOBAL, GLOBAL | {"url": "http://x"})
 
