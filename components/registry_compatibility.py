@@ -2,60 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import httpx
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
-from components.http_retry import REQUEST_TIMEOUT_SECONDS, RETRY_SECONDS, request_with_retries
-
-
-class RegistryError(Exception):
-    """The registry refused a request, or could not be reached."""
+from components.http_retry import RETRY_SECONDS
+from components.provider_errors import short_errors
+from components.registry_client import RegistryClient
 
 
 class CompatibilityProvider(ResourceProvider):
-    """GET and PUT /config."""
+    """GET and PUT /config and /config/<subject>."""
 
     serialize_as_secret_always = False
     transport: ClassVar[httpx.BaseTransport | None] = None
     retry_seconds: ClassVar[float] = RETRY_SECONDS
 
-    def _request(self, method: str, url: str, json: dict[str, str] | None = None) -> dict[str, Any]:
-        try:
-            with httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS, transport=self.transport) as client:
-                response = request_with_retries(
-                    client, method, f"{url.rstrip('/')}/config", self.retry_seconds, json=json
-                )
-        except httpx.TransportError as error:
-            raise RegistryError(
-                f"the schema registry at {url} does not answer ({type(error).__name__}); is it running?"
-            ) from None
-        if response.is_error:
-            raise RegistryError(
-                f"the schema registry at {url} refused {method} /config"
-                f" with {response.status_code}: {response.text[:200]}"
-            )
-        return dict(response.json())
+    def _registry(self, props: Mapping[str, Any]) -> RegistryClient:
+        return RegistryClient(props["url"], self.transport, self.retry_seconds)
 
     def _put(self, props: dict[str, Any]) -> dict[str, Any]:
-        self._request("PUT", props["url"], {"compatibility": props["level"]})
-        return {"url": props["url"], "level": props["level"]}
+        with self._registry(props) as registry:
+            level = registry.set_level(props["level"], props["subject"])
+        return {"url": props["url"], "subject": props["subject"], "level": level}
 
+    @short_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Set the level."""
-        return CreateResult(id_=props["url"], outs=self._put(props))
+        """Set the level. A subject that has no schema yet may stay at the global level until a later `up`."""
+        return CreateResult(id_=f"{props['url']}/{props['subject']}".rstrip("/"), outs=self._put(props))
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Another registry is another resource; another level is an update."""
-        replaces = ["url"] if _olds["url"] != _news["url"] else []
+        """Another registry or subject is another resource; another level is an update."""
+        replaces = [name for name in ("url", "subject") if _olds.get(name, "") != _news[name]]
         return DiffResult(changes=bool(replaces) or _olds.get("level") != _news["level"], replaces=replaces)
 
+    @short_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """The level that the registry has now."""
-        return ReadResult(id_, {**props, "level": self._request("GET", props["url"]).get("compatibilityLevel", "")})
+        """The level that is in force now."""
+        with self._registry(props) as registry:
+            return ReadResult(id_, {**props, "level": registry.level(props.get("subject", ""))})
 
+    @short_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Set the level."""
         return UpdateResult(outs=self._put(_news))
@@ -65,9 +55,10 @@ class CompatibilityProvider(ResourceProvider):
 
 
 class Compatibility(Resource, module="schema-registry", name="Compatibility"):
-    """The global compatibility level."""
+    """The global compatibility level, or that of one subject."""
 
     url: pulumi.Output[str]
+    subject: pulumi.Output[str]
     level: pulumi.Output[str]
 
     def __init__(
@@ -75,6 +66,7 @@ class Compatibility(Resource, module="schema-registry", name="Compatibility"):
         name: str,
         url: pulumi.Input[str],
         level: pulumi.Input[str],
+        subject: pulumi.Input[str] = "",
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(CompatibilityProvider(), name, {"url": url, "level": level}, opts)
+        super().__init__(CompatibilityProvider(), name, {"url": url, "subject": subject, "level": level}, opts)

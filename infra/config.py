@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pulumi
 
 from components.kafka_connect.configs import ReplicatedTable
+from components.postgres.migrations import parse_migrations
 from infra.settings import (
     ConnectSettings,
     DockerSettings,
@@ -32,7 +33,16 @@ MIN_RETENTION_HOURS = 24
 """A shorter retention could drop records that a stopped sink has not read after a night."""
 
 TABLE_EXAMPLE = "[{source: shop.users, target: public.users, partitionKey: [id]}]"
-TABLE_KEYS = {"source", "target", "partitionKey", "clusteringKey", "columns"}
+TABLE_KEYS = {"source", "target", "partitionKey", "clusteringKey", "columns", "schemaCompatibility", "migrations"}
+COMPATIBILITY_LEVELS = (
+    "BACKWARD",
+    "BACKWARD_TRANSITIVE",
+    "FORWARD",
+    "FORWARD_TRANSITIVE",
+    "FULL",
+    "FULL_TRANSITIVE",
+    "NONE",
+)
 
 
 class SettingsError(pulumi.RunError):
@@ -132,7 +142,7 @@ def load_settings() -> Settings:
         postgres=_postgres(reader),
         vault=_vault(reader),
         reconcile=_reconcile(reader),
-        tables=_tables(reader),
+        tables=_tables(reader, reader.text("schemaCompatibility")),
     )
     if reader.problems:
         listed = "\n".join(f"- {problem}" for problem in reader.problems)
@@ -170,18 +180,7 @@ def _registry(reader: _Reader) -> RegistrySettings:
     return RegistrySettings(
         mode=mode,
         url=reader.external(mode, "registryUrl", reader.text("registryUrl"), "http://host:8081"),
-        compatibility=reader.choice(
-            "schemaCompatibility",
-            *(
-                "BACKWARD",
-                "BACKWARD_TRANSITIVE",
-                "FORWARD",
-                "FORWARD_TRANSITIVE",
-                "FULL",
-                "FULL_TRANSITIVE",
-                "NONE",
-            ),
-        ),
+        compatibility=reader.choice("schemaCompatibility", *COMPATIBILITY_LEVELS),
     )
 
 
@@ -274,7 +273,7 @@ def _reconcile(reader: _Reader) -> ReconcileSettings:
     return reconcile
 
 
-def _tables(reader: _Reader) -> list[TableSettings]:
+def _tables(reader: _Reader, compatibility: str) -> list[TableSettings]:
     tables: list[TableSettings] = []
     for number, entry in enumerate(reader.items("tables", TABLE_EXAMPLE)):
         unknown = sorted(set(entry) - TABLE_KEYS)
@@ -292,10 +291,15 @@ def _tables(reader: _Reader) -> list[TableSettings]:
                 partition_key=tuple(entry["partitionKey"]),
                 clustering_key=tuple(entry.get("clusteringKey", ())),
             )
+            parse_migrations(entry.get("migrations", ()))
         except ValueError as error:
             reader.problem("tables", f"entry {number + 1}: {error}", TABLE_EXAMPLE)
             continue
-        tables.append(TableSettings(replicated, entry.get("columns")))
+        level = entry.get("schemaCompatibility", compatibility)
+        if level not in COMPATIBILITY_LEVELS:
+            what = f"{replicated.source}: schemaCompatibility is {level!r}, allowed: {', '.join(COMPATIBILITY_LEVELS)}"
+            reader.problem("tables", what, TABLE_EXAMPLE)
+        tables.append(TableSettings(replicated, entry.get("columns"), level, list(entry.get("migrations", ()))))
     sources = [table.replicated.source for table in tables]
     for source in sorted({source for source in sources if sources.count(source) > 1}):
         reader.problem("tables", f"{source} is listed twice", TABLE_EXAMPLE)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 
 from components.kafka import PipelineTopics, PipelineTopicsArgs
 from components.postgres.roles import OWNER, RECONCILE, WRITER, Warehouse, WarehouseArgs
 from components.postgres.target_table import TargetTable, TargetTableArgs
+from components.registry_client import subjects_of
 from components.registry_compatibility import Compatibility
 from components.scylla.keyspace import Keyspace, KeyspaceArgs
 from components.scylla.preflight import Preflight, PreflightArgs
@@ -41,8 +43,17 @@ def heartbeat_topic(settings: Settings) -> str:
     return f"__debezium-heartbeat.{settings.connect.topic_prefix}"
 
 
-def source_tables(settings: Settings, scylla: Scylla) -> list[pulumi.Resource]:
-    """Keyspaces, tables and the readers' roles in ScyllaDB, and the preflight; returns what connectors wait for."""
+def source_tables(
+    settings: Settings, scylla: Scylla, registry: Registry, levels: Sequence[pulumi.Resource]
+) -> list[pulumi.Resource]:
+    """Keyspaces, tables and the readers' roles in ScyllaDB, and the preflight; returns what connectors wait for.
+
+    Args:
+        settings: the stack's.
+        scylla: where the tables are.
+        registry: where their schemas are.
+        levels: the registry's compatibility levels, without which it would take everything.
+    """
     points = scylla.contact_points_outside
     admin: list[pulumi.Resource] = []
     if settings.scylla.mode == "container":
@@ -87,9 +98,11 @@ def source_tables(settings: Settings, scylla: Scylla) -> list[pulumi.Resource]:
         PreflightArgs(
             contact_points=points,
             datacenter=settings.scylla.datacenter,
+            registry_url=registry.url_outside,
             tables=[
                 {
                     "source": table.replicated.source,
+                    "topic": table.replicated.topic(settings.connect.topic_prefix),
                     "partition_key": list(table.replicated.partition_key),
                     "clustering_key": list(table.replicated.clustering_key),
                 }
@@ -97,7 +110,7 @@ def source_tables(settings: Settings, scylla: Scylla) -> list[pulumi.Resource]:
             ],
             triggers=[table.columns or {} for table in settings.tables],
         ),
-        scylla.server.options(None, [*admin, *tables]),
+        scylla.server.options(None, [*admin, *tables, *levels]),
     )
     pulumi.export("warnings", preflight.warnings)
     return [*readers, preflight]
@@ -131,10 +144,20 @@ def _reader_grants(settings: Settings) -> list[dict[str, pulumi.Input[str]]]:
     return [{"permission": "SELECT", "resource": resource} for resource in resources]
 
 
+@dataclass(frozen=True)
+class Targets:
+    """The target database."""
+
+    tables: dict[str, TargetTable]
+    """By source table."""
+    ready: list[pulumi.Resource]
+    """What the sink waits for."""
+
+
 def target_tables(
     settings: Settings, scylla: Scylla, postgres: Postgres, sources: Sequence[pulumi.Resource]
-) -> list[pulumi.Resource]:
-    """Database, roles, grants and target tables in PostgreSQL; returns what the sink waits for."""
+) -> Targets:
+    """Database, roles, grants and target tables in PostgreSQL."""
     replicated = [table.replicated for table in settings.tables]
     warehouse = Warehouse(
         "warehouse",
@@ -147,8 +170,8 @@ def target_tables(
             writer_adds_columns=settings.connect.schema_evolution == "basic",
         ),
     )
-    tables = [
-        TargetTable(
+    tables = {
+        table.replicated.source: TargetTable(
             table.replicated.target,
             TargetTableArgs(
                 source=table.replicated.source,
@@ -159,13 +182,14 @@ def target_tables(
                 database=settings.postgres.database,
                 owner=OWNER,
                 sslmode=settings.postgres.ssl_mode,
+                migrations=table.migrations,
                 triggers=[table.columns or {}],
             ),
             postgres.server.options(None, [*warehouse.ready, *sources]),
         )
         for table in settings.tables
-    ]
-    return [*warehouse.ready, *tables]
+    }
+    return Targets(tables, [*warehouse.ready, *tables.values()])
 
 
 def pipeline_secrets(settings: Settings, vault: Vault) -> PipelineSecrets:
@@ -210,8 +234,15 @@ def pipeline_topics(settings: Settings, kafka: Kafka) -> list[pulumi.Resource]:
     return list(topics.topics)
 
 
-def registry_compatibility(settings: Settings, registry: Registry) -> pulumi.Resource:
-    """The compatibility level of every new schema."""
-    return Compatibility(
-        "schema-registry", registry.url_outside, settings.registry.compatibility, registry.server.options()
+def registry_compatibility(settings: Settings, registry: Registry) -> list[pulumi.Resource]:
+    """The compatibility level of every new schema: the global one, and those of the tables' subjects."""
+    level = Compatibility(
+        "schema-registry", registry.url_outside, settings.registry.compatibility, opts=registry.server.options()
     )
+    after = registry.server.options(None, [level])
+    subjects = [
+        Compatibility(subject, registry.url_outside, table.compatibility, subject, after)
+        for table in settings.tables
+        for subject in subjects_of(table.replicated.topic(settings.connect.topic_prefix))
+    ]
+    return [level, *subjects]

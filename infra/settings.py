@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pulumi
 
@@ -130,10 +130,15 @@ class ReconcileSettings:
 
 @dataclass(frozen=True)
 class TableSettings:
-    """One replicated table; `columns` is set when this project creates the source table."""
+    """One replicated table."""
 
     replicated: ReplicatedTable
     columns: dict[str, str] | None
+    """CQL type by column when this project creates the source table, else None."""
+    compatibility: str
+    """Level that the registry enforces on the table's subjects."""
+    migrations: list[dict[str, Any]]
+    """Changes of the target that lose something and are wanted all the same."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from infra.pipeline import (
     DLQ_LEDGER_TOPIC,
     DLQ_TOPIC,
     RECONCILE_ROLE,
+    Targets,
     heartbeat_topic,
     pipeline_secrets,
     pipeline_topics,
@@ -47,20 +48,20 @@ def deploy(settings: Settings) -> None:
     vault = platform.vault()
 
     topics = pipeline_topics(settings, kafka)
-    compatibility = registry_compatibility(settings, registry)
+    levels = registry_compatibility(settings, registry)
     secrets = pipeline_secrets(settings, vault)
-    sources = source_tables(settings, scylla)
+    sources = source_tables(settings, scylla, registry, levels)
     targets = target_tables(settings, scylla, postgres, sources)
 
     connect = ConnectWorkers(settings, engine, images, host).bring_up(kafka, vault, secrets.roles[CONNECT_ROLE], topics)
-    connectors(settings, connect, (scylla, postgres, registry), [*topics, compatibility, *sources, *targets])
+    connectors(settings, connect, (scylla, postgres, registry), [*topics, *levels, *sources, *targets.ready])
 
     reconcile = (
         ReconcileJob(settings, engine, images, host).bring_up(
             (kafka, scylla, postgres, connect),
             vault,
             secrets.roles[RECONCILE_ROLE],
-            [connect.server.gate, *sources, *targets],
+            [connect.server.gate, *sources, *targets.ready],
         )
         if settings.reconcile.enabled
         else []
@@ -68,6 +69,7 @@ def deploy(settings: Settings) -> None:
 
     containers = [*platform.services, *connect.services, *reconcile]
     _export(settings, (kafka, registry, scylla, postgres, vault, connect), containers)
+    _export_tables(settings, targets)
 
 
 def _network(settings: Settings, engine: docker.Provider) -> pulumi.Output[str]:
@@ -105,18 +107,6 @@ def _export(
         {table.source: table.topic(settings.connect.topic_prefix) for table in replicated}
         | {"dlq": DLQ_TOPIC, "dlq_ledger": DLQ_LEDGER_TOPIC, "heartbeat": heartbeat_topic(settings)},
     )
-    pulumi.export(
-        "tables",
-        [
-            {
-                "source": table.source,
-                "target": table.target,
-                "topic": table.topic(settings.connect.topic_prefix),
-                "keys": [*table.partition_key, *table.clustering_key],
-            }
-            for table in replicated
-        ],
-    )
     pulumi.export("connectors", {"source": SOURCE_CONNECTOR, "sink": SINK_CONNECTOR})
     pulumi.export(
         "containers", {service.name.removeprefix(f"{settings.prefix}-"): service.name for service in containers}
@@ -128,6 +118,22 @@ def _export(
     pulumi.export("kafka_tls_enabled", settings.kafka.tls_enabled)
     pulumi.export("commands", _commands(settings))
     pulumi.export("credentials", pulumi.Output.secret(_credentials(settings)))
+
+
+def _export_tables(settings: Settings, targets: Targets) -> None:
+    pulumi.export(
+        "tables",
+        [
+            {
+                "source": table.source,
+                "target": table.target,
+                "topic": table.topic(settings.connect.topic_prefix),
+                "keys": [*table.partition_key, *table.clustering_key],
+                "columns": targets.tables[table.source].columns,
+            }
+            for table in (each.replicated for each in settings.tables)
+        ],
+    )
 
 
 def _commands(settings: Settings) -> dict[str, str]:

@@ -20,6 +20,7 @@ from ops.command import Format, FormatOption, Stack
 from ops.command import errors as _errors
 from ops.dlq.cli import app as dlq_app
 from ops.errors import OpsError
+from ops.schema.cli import app as schema_app
 from ops.smoke import DEFAULT_ROWS, run_smoke
 from ops.stack_choice import last_stack
 from ops.status import collect_status
@@ -27,6 +28,7 @@ from ops.workspace import Workspace
 
 app = typer.Typer(help="Bring up, watch and take down the CDC pipeline.", no_args_is_help=True, add_completion=False)
 app.add_typer(dlq_app, name="dlq")
+app.add_typer(schema_app, name="schema")
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)

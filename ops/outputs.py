@@ -15,6 +15,8 @@ class Table:
     target: str
     topic: str
     keys: tuple[str, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """PostgreSQL type by column, as the last `up` has left the target."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,14 @@ def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
             topics=dict(raw["topics"]),
             connectors=dict(raw["connectors"]),
             tables=tuple(
-                Table(table["source"], table["target"], table["topic"], tuple(table["keys"])) for table in raw["tables"]
+                Table(
+                    table["source"],
+                    table["target"],
+                    table["topic"],
+                    tuple(table["keys"]),
+                    dict(table.get("columns") or {}),
+                )
+                for table in raw["tables"]
             ),
             window_ms=int(raw["windows_ms"]["window"]),
             confidence_ms=int(raw["windows_ms"]["confidence"]),

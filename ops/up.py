@@ -12,6 +12,7 @@ from ops.project import stack_file
 from ops.pulumi_cli import PulumiCli
 from ops.recovery import clear_dead_lock, undo_pending_creates
 from ops.revive import CONTAINER_TYPE, revive
+from ops.schema.stack import check_stack
 from ops.smoke import SmokeResult, demo_table_missing, run_smoke
 from ops.stack_choice import Choice, choose_stack, last_stack, remember_stack
 from ops.stack_secrets import ensure_secrets
@@ -43,6 +44,7 @@ def up(workspace: Workspace, given_stack: str, engine_args: tuple[str, ...] = ()
     existed = prepare_stack(workspace, cli)
     if existed:
         _revive(workspace, cli)
+        _refuse_misfits(workspace, choice.stack)
         # Drift inside the services (a connector deleted by hand) is found by a refresh only.
         engine_args = ("--refresh", *engine_args)
     run_engine(workspace, cli, "up", *engine_args)
@@ -96,6 +98,23 @@ def _revive(workspace: Workspace, cli: PulumiCli) -> None:
     if revived.missing:
         run_engine(workspace, cli, "refresh", "--target", f"**{CONTAINER_TYPE}::*")
         run_engine(workspace, cli, "up")
+
+
+def _refuse_misfits(workspace: Workspace, stack: str) -> None:
+    """Refuse source tables that nothing behind them could take, before anything is touched.
+
+    The preflight inside the program looks again; it has the last word where a service does not answer yet.
+    """
+    with workspace.progress.step("schemas") as step:
+        try:
+            report = check_stack(workspace, stack, workspace.outputs(stack))
+        except OpsError as error:
+            step.done(f"not checked yet: {error.message}")
+            return
+        if not report.ok:
+            problems = "\n".join(f"  - {problem}" for problem in report.problems())
+            raise OpsError(f"The source tables do not fit; nothing was changed:\n{problems}", "See `cdc schema check`.")
+        step.done(f"{len(report.tables)} tables fit")
 
 
 def prepare_stack(workspace: Workspace, cli: PulumiCli) -> bool:

@@ -1,4 +1,4 @@
-"""What a target table has to look like, what it looks like, and the statements between the two."""
+"""What a target table has to look like, and what it looks like."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,62 +76,13 @@ def wanted_table(source: SourceTable) -> WantedTable:
     return WantedTable(columns, source.key)
 
 
-def conflicts(wanted: WantedTable, existing: ExistingTable, target: str) -> list[str]:
-    """Why an existing table cannot take the source's rows, with the cure; empty when it can."""
-    problems = []
-    if set(existing.key) != set(wanted.key):
-        key = ", ".join(wanted.key)
-        problems.append(
-            f"its primary key is ({', '.join(existing.key)}), the source's is ({key}); "
-            f"make the same key with ALTER TABLE {target} ADD PRIMARY KEY ({key}), or name another target"
-        )
-    for name, column in existing.columns.items():
-        wanted_type = wanted.columns.get(name)
-        if wanted_type and column.type != wanted_type:
-            problems.append(
-                f"column {name} is {column.type}, the source needs {wanted_type}; ALTER TABLE {target} "
-                f"ALTER COLUMN {name} TYPE {wanted_type} USING {name}::{wanted_type}, or name another target"
-            )
-        if column.needs_value and name not in wanted.key:
-            problems.append(
-                f"column {name} is NOT NULL without a default, but rows come without it; "
-                f"ALTER TABLE {target} ALTER COLUMN {name} DROP NOT NULL"
-            )
-    return problems
-
-
-def apply_table(connection: PgConnection, wanted: WantedTable, target: str, owner: str) -> None:
-    """Create the table as its owner, or adopt the one that is there and add columns.
-
-    Raises:
-        TargetTableError: the table that is there does not fit.
-        psycopg.Error: PostgreSQL refuses a statement.
-    """
-    schema, name = split_table_name(target)
-    connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner)))
-    existing = read_table(connection, target)
-    if existing is None:
-        if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)).fetchone():
-            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
-        connection.execute(_create_statement(schema, name, wanted))
-        return
-    problems = conflicts(wanted, existing, target)
-    if problems:
-        raise TargetTableError(f"table {target} is there but does not fit: {'; '.join(problems)}")
-    for column, pg_type in wanted.columns.items():
-        if column not in existing.columns:
-            statement = sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}").format(
-                sql.Identifier(schema, name), sql.Identifier(column), sql.SQL(pg_type)
-            )
-            connection.execute(statement)
-
-
-def _create_statement(schema: str, name: str, wanted: WantedTable) -> sql.Composed:
+def create_statement(target: str, wanted: WantedTable) -> sql.Composed:
+    """The CREATE TABLE statement."""
     columns = [
         sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(pg_type)) for column, pg_type in wanted.columns.items()
     ]
     return sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
-        sql.Identifier(schema, name),
+        sql.Identifier(*split_table_name(target)),
         sql.SQL(", ").join(columns),
         sql.SQL(", ").join(map(sql.Identifier, wanted.key)),
     )

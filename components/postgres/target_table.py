@@ -7,17 +7,19 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import tuple_row
 from pulumi import Input, Output, ResourceOptions
 from pulumi.dynamic import ConfigureRequest, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
+from components.postgres.migrations import MigrationError, parse_migrations
+from components.postgres.table_changes import Plan, plan_changes
 from components.postgres.table_schema import (
     ExistingTable,
     PgConnection,
     TargetTableError,
     WantedTable,
-    apply_table,
-    conflicts,
+    create_statement,
     read_table,
     wanted_table,
 )
@@ -59,6 +61,8 @@ class TargetTableArgs:
     """Role that owns the table; the administrator takes it on with SET ROLE."""
     sslmode: Input[str] = "prefer"
     """libpq's `sslmode`."""
+    migrations: Input[Sequence[Any]] = ()
+    """Changes that lose something and are wanted all the same, as `parse_migrations` reads them."""
     triggers: Input[Sequence[Any]] = ()
     """A change compares both tables again, such as the declared columns of the source table."""
 
@@ -72,11 +76,22 @@ def table_name_problem(name: str) -> str | None:
     return None
 
 
+def migrations_problem(entries: Sequence[Any]) -> str | None:
+    """What is wrong with the input `migrations`, or None."""
+    try:
+        parse_migrations(entries)
+    except MigrationError as error:
+        return str(error)
+    return None
+
+
 class TargetTableProvider(ScyllaProvider):
-    """Creates the table or adopts it, and adds columns. Never drops or changes a column."""
+    """Creates the table or adopts it, adds columns and widens them. Loses nothing but what a migration names."""
 
     replace_on = frozenset({"target", "database"})
-    input_checks = MappingProxyType({"source": table_name_problem, "target": table_name_problem})
+    input_checks = MappingProxyType(
+        {"source": table_name_problem, "target": table_name_problem, "migrations": migrations_problem}
+    )
 
     _pg_user: str = DEFAULT_ADMIN_USER
     _pg_password: str = ""
@@ -101,12 +116,12 @@ class TargetTableProvider(ScyllaProvider):
     @short_errors
     def create(self, props: Properties) -> CreateResult:
         """Create the table, or adopt the one that is there. Raises TargetTableError."""
-        return CreateResult(f"{props['database']}/{props['target']}", self._apply(props))
+        return CreateResult(f"{props['database']}/{props['target']}", self._apply(props, None))
 
     @short_errors
     def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
-        """Add the columns that the source table has gained. Raises TargetTableError."""
-        return UpdateResult(self._apply(_news))
+        """Follow the source table, as far as nothing is lost. Raises TargetTableError."""
+        return UpdateResult(self._apply(_news, _olds.get("columns")))
 
     @short_errors
     def read(self, id_: str, props: Properties) -> ReadResult:
@@ -121,10 +136,10 @@ class TargetTableProvider(ScyllaProvider):
     def delete(self, _id: str, _props: Properties) -> None:
         """Leave the table and its rows: they may be all that is left of the data."""
 
-    def _apply(self, props: Properties) -> Properties:
+    def _apply(self, props: Properties, known: Mapping[str, str] | None) -> Properties:
         wanted = self._wanted(props)
         with self._postgres(props) as connection:
-            apply_table(connection, wanted, props["target"], props["owner"])
+            _change_table(connection, wanted, props, known)
         return inputs_only(props) | {"columns": dict(wanted.columns), "drift": []}
 
     def _drift(self, props: Properties, existing: ExistingTable) -> list[str]:
@@ -133,8 +148,8 @@ class TargetTableProvider(ScyllaProvider):
             wanted = self._wanted(props)
         except TargetTableError as error:
             return [str(error)]
-        missing = [name for name in wanted.columns if name not in existing.columns]
-        return conflicts(wanted, existing, props["target"]) + [f"column {name} is missing" for name in missing]
+        plan = _plan(wanted, existing, props, props.get("columns"))
+        return [*plan.problems, *(f"not yet: {change.text}" for change in plan.changes)]
 
     def _wanted(self, props: Properties) -> WantedTable:
         keyspace, name = split_table_name(props["source"])
@@ -183,6 +198,33 @@ class TargetTable(Resource, module="postgres", name="TargetTable"):
     def __init__(self, resource_name: str, args: TargetTableArgs, opts: ResourceOptions | None = None) -> None:
         props = dict(vars(args)) | {"columns": None, "drift": None}
         super().__init__(TargetTableProvider(), resource_name, props, opts)
+
+
+def _plan(wanted: WantedTable, existing: ExistingTable, props: Properties, known: Mapping[str, str] | None) -> Plan:
+    return plan_changes(wanted, existing, props["target"], parse_migrations(props.get("migrations") or ()), known)
+
+
+def _change_table(
+    connection: PgConnection, wanted: WantedTable, props: Properties, known: Mapping[str, str] | None
+) -> None:
+    """Create the table as its owner, or bring the one that is there to what the source needs, whole or not at all."""
+    target = props["target"]
+    schema, _ = split_table_name(target)
+    connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(props["owner"])))
+    existing = read_table(connection, target)
+    if existing is None:
+        if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)).fetchone():
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        connection.execute(create_statement(target, wanted))
+        return
+    plan = _plan(wanted, existing, props, known)
+    if plan.problems:
+        raise TargetTableError(f"table {target} is there but does not fit: {'; '.join(plan.problems)}")
+    if plan.changes:
+        # A change of type writes every row again.
+        connection.execute("SET LOCAL statement_timeout = 0")
+    for change in plan.changes:
+        connection.execute(change.statement)
 
 
 def _reason(error: psycopg.Error) -> str:

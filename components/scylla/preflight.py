@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -9,7 +10,9 @@ from typing import Any, Final
 from pulumi import Input, Output, ResourceOptions
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
-from components.provider_errors import short_errors
+from components.provider_errors import ProviderError, short_errors
+from components.registry_client import RegistryClient
+from components.schema_check import Kind, registry_findings
 from components.scylla.metadata import (
     ColumnKind,
     SourceColumn,
@@ -164,9 +167,12 @@ class PreflightArgs:
     contact_points: Input[Sequence[Input[str]]]
     """CQL addresses as `host:port`."""
     tables: Input[Sequence[Input[Mapping[str, Any]]]]
-    """`{"source": "shop.users", "partition_key": ["id"], "clustering_key": []}` for each replicated table."""
+    """`{"source": "shop.users", "partition_key": ["id"], "clustering_key": [], "topic": "cdc.shop.users"}` for each
+    replicated table."""
     datacenter: Input[str] = ""
     """The datacenter that the connector is configured for; compared with the server's when not empty."""
+    registry_url: Input[str] = ""
+    """Confluent REST API of the schema registry, asked whether it takes the tables as they are; empty: not asked."""
     triggers: Input[Sequence[Any]] = ()
     """A change runs the check again, such as the declared columns of the tables."""
 
@@ -187,6 +193,11 @@ class PreflightProvider(ScyllaProvider):
     """Checks all tables at create and update; a refresh records problems and never fails."""
 
     input_checks = MappingProxyType({"tables": tables_problem})
+
+    @staticmethod
+    def registry(url: str) -> RegistryClient:
+        """Open a client of the schema registry; tests put a fake here."""
+        return RegistryClient(url)
 
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
         """Run again when an input changed or the last refresh found problems."""
@@ -209,7 +220,7 @@ class PreflightProvider(ScyllaProvider):
         """Record problems in the state, so that the next `up` checks again. Never fails."""
         try:
             problems, warnings = self._inspect(props)
-        except ScyllaError:
+        except ProviderError:
             return ReadResult(id_, inputs_only(props))
         return ReadResult(id_, inputs_only(props) | {"problems": problems, "warnings": warnings})
 
@@ -222,12 +233,21 @@ class PreflightProvider(ScyllaProvider):
 
     def _inspect(self, props: Properties) -> tuple[list[str], list[str]]:
         problems, warnings = [], []
-        with self.session(props) as session:
+        with self.session(props) as session, ExitStack() as stack:
+            url = props.get("registry_url")
+            registry = stack.enter_context(self.registry(url)) if url else None
             problems += _datacenter_problems(session, props.get("datacenter", ""))
             for entry in props["tables"]:
                 declared = ReplicatedTable.from_properties(entry)
                 table = read_source_table(session, *split_table_name(declared.source))
-                problems += [str(problem) for problem in find_problems(declared, table)]
+                found = [str(problem) for problem in find_problems(declared, table)]
+                if registry and table and not found:
+                    found = [
+                        f"{table.full_name}: {finding}"
+                        for finding in registry_findings(registry, entry["topic"], table)
+                        if finding.kind is Kind.PROBLEM
+                    ]
+                problems += found
                 warnings += find_warnings(table) if table else []
         return problems, warnings
 

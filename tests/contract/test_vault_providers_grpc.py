@@ -78,7 +78,7 @@ def test_the_registrys_level_is_set_and_drift_is_seen(dynamic_server: DynamicSer
     provider = CompatibilityProvider()
     dynamic_server.configure({})
     with served(registry) as url:
-        wanted = {"url": url, "level": "BACKWARD"}
+        wanted = {"url": url, "subject": "", "level": "BACKWARD"}
         id_, state = dynamic_server.create(provider, wanted)
         assert (state, level) == (wanted, "BACKWARD")
 

@@ -28,6 +28,7 @@ from ops.outputs import StackOutputs
 from ops.processes import Completed
 from ops.pulumi_cli import PulumiCli
 from ops.workspace import Workspace, cache_dir
+from tests.support import lab
 
 T = TypeVar("T")
 
@@ -40,50 +41,13 @@ POLL_SECONDS = 0.1
 CQL_TIMEOUT_SECONDS = 30
 
 
-LAB_TABLES: list[dict[str, Any]] = [
-    {
-        "source": "lab.facts",
-        "target": "public.facts",
-        "partitionKey": ["bucket"],
-        "clusteringKey": ["seq"],
-        "columns": {
-            "bucket": "int",
-            "seq": "int",
-            "label": "text",
-            "code": "ascii",
-            "flag": "boolean",
-            "tiny": "tinyint",
-            "small": "smallint",
-            "number": "int",
-            "big": "bigint",
-            "ratio": "float",
-            "score": "double",
-            "amount": "decimal",
-            "huge": "varint",
-            "at": "timestamp",
-            "day": "date",
-            "clock": "time",
-            "span": "duration",
-            "address": "inet",
-            "payload": "blob",
-            "ident": "uuid",
-            "event": "timeuuid",
-            "tags": "set<text>",
-            "attributes": "map<text, text>",
-            "numbers": "list<int>",
-        },
-    },
-]
-"""Tables beside the testbed's own: wide partitions, and a column of each type that the pipeline carries."""
-
-
 def write_stack_file() -> Path:
     """The configuration of stack `ci`: the testbed's on other ports, with the tests' tables."""
     path = PROJECT / f"Pulumi.{STACK}.yaml"
     config = yaml.safe_load((path if path.exists() else PROJECT / "Pulumi.testbed.yaml").read_text())
     config["config"]["scylla-pg-cdc:portOffset"] = PORT_OFFSET
     tables = config["config"]["scylla-pg-cdc:tables"]
-    tables += [table for table in LAB_TABLES if table["source"] not in {present["source"] for present in tables}]
+    tables += [table for table in lab.TABLES if table["source"] not in {present["source"] for present in tables}]
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     return path
 

@@ -1,9 +1,10 @@
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from scylla_fakes import CONTACT_POINTS, REPLICATED, FakeScylla, configured, users_table
 
+from components.registry_client import RegistryError
 from components.scylla.metadata import ColumnKind, SourceColumn, SourceTable
 from components.scylla.preflight import (
     PreflightError,
@@ -173,3 +174,58 @@ def test_wrong_inputs_are_refused_before_anything_is_asked(table: dict[str, Any]
     failures = PreflightProvider().check({}, inputs(tables=[table])).failures
     assert [failure.property for failure in failures] == ["tables"]
     assert reason in failures[0].reason
+
+
+class FakeRegistry:
+    """Knows one value schema, with a column age of another type, and refuses every other."""
+
+    def __init__(self, compatible: bool) -> None:
+        self.compatible = compatible
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def latest(self, subject: str) -> Any:
+        if subject != "cdc.shop.users-value":
+            return None
+        columns = [{"name": name, "type": "string"} for name in ("id", "name", "age")]
+        row = {"type": "record", "name": "After", "fields": columns}
+        return {"type": "record", "name": "Envelope", "fields": [{"name": "after", "type": ["null", row]}]}
+
+    def is_compatible(self, _subject: str, _schema: Any) -> bool:
+        return self.compatible
+
+    def level(self, _subject: str = "") -> str:
+        return "BACKWARD"
+
+
+@pytest.mark.parametrize("compatible", [True, False])
+def test_a_table_that_the_registry_would_refuse_is_a_problem(compatible: bool) -> None:
+    provider = configured(PreflightProvider, FakeScylla(tables={"shop.users": users_table()}))
+    provider.registry = lambda _url: FakeRegistry(compatible)  # type: ignore[method-assign,assignment,return-value]
+    tables = [inputs()["tables"][0] | {"topic": "cdc.shop.users"}]
+    asked = inputs(tables=tables, registry_url="http://registry:8081")
+    if compatible:
+        assert provider.create(asked).outs == asked | {"problems": [], "warnings": []}
+        return
+    with pytest.raises(
+        PreflightError, match=r"shop\.users: the registry refuses .* column age changes from string to int"
+    ):
+        provider.create(asked)
+    read = provider.read("preflight", asked)
+    assert read.outs is not None
+    assert provider.diff("preflight", read.outs, asked).changes is True
+
+
+def test_refresh_does_not_fail_when_the_registry_is_down() -> None:
+    provider = configured(PreflightProvider, FakeScylla(tables={"shop.users": users_table()}))
+
+    def down(_url: str) -> Any:
+        raise RegistryError("does not answer")
+
+    provider.registry = down  # type: ignore[method-assign]
+    state = inputs(registry_url="http://registry:8081") | {"problems": [], "warnings": []}
+    assert provider.read("preflight", state).outs == state

@@ -115,3 +115,23 @@ def test_a_table_listed_twice_is_refused() -> None:
 def test_a_table_name_without_a_keyspace_is_refused() -> None:
     with pytest.raises(SettingsError, match="users"):
         load(tables=[{"source": "users", "target": "public.users", "partitionKey": ["id"]}])
+
+
+USERS = {"source": "shop.users", "target": "public.users", "partitionKey": ["id"]}
+
+
+def test_a_table_has_the_global_compatibility_level_unless_it_names_its_own() -> None:
+    tables = [USERS, USERS | {"source": "shop.orders", "target": "public.orders", "schemaCompatibility": "FULL"}]
+    assert [table.compatibility for table in load(tables=tables).tables] == ["BACKWARD", "FULL"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"schemaCompatibility": "SIDEWAYS"}, r"shop\.users: schemaCompatibility is 'SIDEWAYS', allowed: BACKWARD"),
+        ({"migrations": [{"dropTable": "users"}]}, "migration .* cannot be read; write for example"),
+    ],
+)
+def test_what_a_table_says_of_its_schema_is_checked(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load(tables=[USERS | wrong])

@@ -141,6 +141,20 @@ def test_the_worker_supports_exactly_once_sources(dev: Program) -> None:
     assert "CONNECT_EXACTLY_ONCE_SOURCE_SUPPORT=enabled" in worker.inputs["envs"]
 
 
+def test_every_subject_has_a_compatibility_level(dev: Program) -> None:
+    levels = {each.inputs["subject"]: each.inputs["level"] for each in dev.of_type("schema-registry:Compatibility")}
+
+    subjects = {f"cdc.shop.{table}-{part}" for table in ("users", "orders") for part in ("key", "value")}
+    assert levels == dict.fromkeys({"", *subjects}, "BACKWARD")
+
+
+def test_the_preflight_asks_the_registry_about_the_topics(dev: Program) -> None:
+    preflight = dev.one("scylla:Preflight", "source-tables").inputs
+
+    assert preflight["registry_url"] == dev.outputs["endpoints"]["schema_registry"]
+    assert [table["topic"] for table in preflight["tables"]] == ["cdc.shop.users", "cdc.shop.orders"]
+
+
 def test_connectors_hold_placeholders_instead_of_passwords(program: Program) -> None:
     connectors = program.of_type("kafka-connect:Connector")
 

@@ -32,6 +32,7 @@ final class DatabaseFaults {
      */
     private static final Pattern RECORD_SQLSTATE = Pattern.compile("(22|23|44)...|07006|21000|54000|P0001");
     private static final Pattern LOGIN_REFUSED_SQLSTATE = Pattern.compile("28...");
+    private static final Pattern MISFIT_SQLSTATE = Pattern.compile("42804");
 
     /** Debezium's own messages that name a table, a column or a type and never a value. */
     private static final Pattern SAFE_MESSAGE = Pattern.compile("(Cannot (create|alter|write to) table"
@@ -68,6 +69,11 @@ final class DatabaseFaults {
                 || cause instanceof ArithmeticException
                 || cause instanceof ClassCastException
                 || UNBINDABLE_MESSAGE.matcher(Objects.toString(cause.getMessage(), "")).lookingAt());
+    }
+
+    /** Whether a column has another type than the values that are sent to it. */
+    static boolean isMisfit(Throwable failure) {
+        return Causes.of(failure).stream().anyMatch(cause -> hasSqlState(cause, MISFIT_SQLSTATE));
     }
 
     /** Whether the server refused user or password. */

@@ -5,10 +5,12 @@ import io.debezium.connector.jdbc.JdbcSinkConnectorConfig;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.util.Collection;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
@@ -122,6 +124,9 @@ public final class ResilientJdbcSinkTask extends SinkTask {
         }
         catch (RuntimeException e) {
             if (DatabaseFaults.isTransient(e) || !DatabaseFaults.isAboutARecord(e)) {
+                if (DatabaseFaults.isMisfit(e)) {
+                    nameMisfit(alive);
+                }
                 throw e;
             }
             if (alive.size() == 1) {
@@ -133,6 +138,14 @@ public final class ResilientJdbcSinkTask extends SinkTask {
             write(alive.subList(0, half));
             write(alive.subList(half, alive.size()));
         }
+    }
+
+    /** PostgreSQL says that some column has another type, but not which one; the records' schemas tell. */
+    private void nameMisfit(List<SinkRecord> records) {
+        Map<Schema, SinkRecord> bySchema = new IdentityHashMap<>();
+        records.stream().filter(record -> record.valueSchema() != null)
+                .forEach(record -> bySchema.putIfAbsent(record.valueSchema(), record));
+        bySchema.values().forEach(record -> ColumnMisfitException.check(record, database));
     }
 
     private ConnectException failed(List<SinkRecord> records, Exception failure) {

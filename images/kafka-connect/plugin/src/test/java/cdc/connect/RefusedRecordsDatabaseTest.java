@@ -182,6 +182,14 @@ class RefusedRecordsDatabaseTest extends DatabaseTestBase {
     }
 
     @Test
+    void aColumnThatTakesOtherValuesThanTheSourceSendsIsNamed() throws SQLException {
+        sql("ALTER TABLE " + USERS + " DROP CONSTRAINT users_age_check", "ALTER TABLE " + USERS + " ALTER age TYPE bytea USING NULL");
+        ConnectException failure = permanent(Envelopes.upsert(0, "a", 7));
+        assertTrue(failure.getMessage().contains("Column age of " + USERS + " has type bytea, but its values arrive as numbers"), failure.getMessage());
+        assertEquals(List.of(), context.reported);
+    }
+
+    @Test
     void waitingHoldsThePartitionUntilTheCauseIsCured() throws SQLException {
         startTask("first", Map.of("dead.key.policy", "wait"));
         SinkRecord[] batch = {Envelopes.upsert(0, "a", 1), Envelopes.upsert(1, "b", TOO_OLD), Envelopes.upsert(2, "b", 2)};

@@ -1,0 +1,1 @@
+"""`cdc schema`: do the source tables fit what follows them."""
