@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from cassandra.util import Duration, Time, uuid_from_time
 
-from tests.support.pipeline import LAB_TABLES
+from tests.support import lab
 
 FACTS: Final = "lab.facts"
 FACTS_TARGET: Final = "public.facts"
-COLUMNS: Final[tuple[str, ...]] = tuple(LAB_TABLES[0]["columns"])
+COLUMNS: Final[tuple[str, ...]] = tuple(lab.FACTS["columns"])
 KEYS: Final = ("bucket", "seq")
 VALUES: Final = tuple(name for name in COLUMNS if name not in KEYS)
 BUCKET_ROWS: Final = 2_000
