@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.pipeline import Pipeline, bring_up, claim_stack, write_stack_file
 
-# The same examples in each run; `--hypothesis-profile default` looks for new ones.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+# The same examples in each run, however slow the machine; `--hypothesis-profile default` looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 
 
