@@ -126,6 +126,8 @@ class Pipeline:
             port=int(port),
             auth_provider=PlainTextAuthProvider(self.outputs.scylla.username, self.outputs.scylla.password),
             protocol_version=4,
+            connect_timeout=30,
+            control_connection_timeout=30,
             execution_profiles={
                 "EXEC_PROFILE_DEFAULT": ExecutionProfile(WhiteListRoundRobinPolicy([host]), request_timeout=30)
             },
