@@ -60,7 +60,7 @@ class Writer:
         self._stop.set()
 
 
-def write_all(session: Session, statements: Sequence[tuple[Any, Any]], concurrency: int = 50) -> None:
+def write_all(session: Session, statements: Sequence[tuple[Any, Any]], concurrency: int = 10) -> None:
     """Execute statements that may be repeated, all of them: those that time out are sent again."""
     left = list(statements)
     for _ in range(ATTEMPTS):
