@@ -24,9 +24,9 @@ from reconcile.look import BATCH_ROWS, Seen, SourceReader, TargetReader, batches
 from reconcile.model import Key, Kind, RepairPolicy, State
 from reconcile.records import Action, LogRecord, Outcome
 from reconcile.repair_book import NewRepair, RepairBook, Unverified
-from reconcile.repair_write import LOCK_TIMEOUT, Planned, TooSlowError, Writer, plan_repair
+from reconcile.repair_write import Planned, TooSlowError, Writer, plan_repair
 from reconcile.schema import TablePlan
-from reconcile.statements import Statements
+from reconcile.statements import LOCK_TIMEOUT, Statements
 from reconcile.store import Connection
 
 REPAIRED_KINDS: Final[Mapping[RepairPolicy, tuple[Kind, ...]]] = {

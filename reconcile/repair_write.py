@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 
@@ -14,12 +14,9 @@ from reconcile.model import Key, Kind
 from reconcile.records import Action, LogRecord, Outcome
 from reconcile.repair_book import NewRepair, RepairBook
 from reconcile.schema import TablePlan
-from reconcile.statements import CURRENT_XID, Statements
+from reconcile.statements import CURRENT_XID, LOCK_TIMEOUT, Statements
 from reconcile.store import Connection
 from reconcile.values_parameter import UnrepresentableError
-
-LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '500ms'"
-"""Below PostgreSQL's deadlock_timeout (1 s), so that reconcile gives way before anybody is killed for a deadlock."""
 
 
 class TooSlowError(Exception):

@@ -18,13 +18,13 @@ import psycopg
 
 from reconcile.look import Seen, SourceReader, TargetReader, batches, look
 from reconcile.model import Key, Kind
+from reconcile.repair_write import TooSlowError
 from reconcile.schema import TablePlan
-from reconcile.statements import CURRENT_XID, Statements
+from reconcile.statements import CURRENT_XID, LOCK_TIMEOUT, Statements
 from reconcile.values_parameter import UnrepresentableError
 
 BATCH_ROWS: Final = 100
 """Few enough to be written in a fraction of a second after they were read."""
-_LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '500ms'"
 _HELD: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _REFUSALS: Final = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.RaiseException)
 
@@ -130,14 +130,14 @@ class Replayer:
             return Result(Replayed.EXTRA, "ScyllaDB has no such row, and no delete of it is in the queue"), None
         try:
             with self._connection.transaction():
-                self._connection.execute(_LOCK_TIMEOUT)
+                self._connection.execute(LOCK_TIMEOUT)
                 ((xid,),) = self._connection.execute(CURRENT_XID).fetchall()
                 changed = self._write(key, seen)
                 if changed and self._clock() - began > self._within_seconds:
-                    raise _TooSlowError
+                    raise TooSlowError
         except _HELD:
             return Result(Replayed.CHANGING, "another transaction holds the row"), None
-        except _TooSlowError:
+        except TooSlowError:
             return Result(Replayed.CHANGING, "the databases answer too slowly to write safely"), None
         except UnrepresentableError as error:
             return Result(Replayed.REFUSED, f"PostgreSQL cannot hold the value: {error}"), None
@@ -177,10 +177,6 @@ class Replayer:
                     self._execute(self._statements.delete, [*self._statements.key_parameters(key), xid])
             verified[key] = Result(Replayed.CHANGING, "the row was changed in ScyllaDB meanwhile")
         return verified
-
-
-class _TooSlowError(Exception):
-    """Rolls the transaction back."""
 
 
 def refusal(error: psycopg.Error) -> str:

@@ -12,6 +12,8 @@ from reconcile.model import Key
 from reconcile.schema import ColumnPlan, TablePlan
 from reconcile.schema_target import table_identifier
 
+LOCK_TIMEOUT = "SET LOCAL lock_timeout = '500ms'"
+"""Below PostgreSQL's deadlock_timeout (1 s), so that reconcile gives way before anybody is killed for a deadlock."""
 CURRENT_XID = "SELECT pg_current_xact_id()::xid::text"
 """What `xmin` of the rows that this transaction writes will be; true as long as it uses no savepoints."""
 
