@@ -13,16 +13,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
-from urllib.parse import quote
 
 import httpx
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from reconcile.connect import connect_http, connector_path
 from reconcile.metrics import Spec
 
-_TIMEOUT: Final = httpx.Timeout(10.0, read=30.0)
 _FAILED: Final = "FAILED"
 _RUNNING: Final = "RUNNING"
 
@@ -81,9 +80,7 @@ class Supervisor:
 
     def __post_init__(self) -> None:
         self._cases = {name: _Case() for name in self.connectors}
-        self._http = httpx.Client(
-            base_url=self.connect_url.rstrip("/"), timeout=_TIMEOUT, transport=self.transport, trust_env=False
-        )
+        self._http = connect_http(self.connect_url, self.transport)
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +109,7 @@ class Supervisor:
         return self._cases[name].given_up
 
     def _look(self, name: str, case: _Case) -> None:
-        answer = self._http.get(f"/connectors/{quote(name, safe='')}/status")
+        answer = self._http.get(connector_path(name, "status"))
         if not answer.is_success:
             return  # not there yet, or a worker that is starting: nothing to restart
         states = _states(answer.json())
@@ -141,8 +138,7 @@ class Supervisor:
             case.given_up = True
             _log.error("giving up on a connector", connector=name, restarts=case.restarts, reason=reason)
             return
-        path = f"/connectors/{quote(name, safe='')}/restart?includeTasks=true&onlyFailed=true"
-        answer = self._http.post(path)
+        answer = self._http.post(connector_path(name, "restart?includeTasks=true&onlyFailed=true"))
         if answer.status_code == httpx.codes.CONFLICT:
             return  # a rebalance; the next look tries again
         pause_seconds = self.patience.pause_seconds(case.restarts)

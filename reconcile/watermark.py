@@ -11,17 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
-from urllib.parse import quote
 from uuid import UUID
 
 import httpx
 
+from reconcile.connect import connect_http, connector_path
 from reconcile.errors import ConfigError
 from reconcile.model import PipelineSettings, TableRef
 
 CLOCK_MARGIN: Final = timedelta(seconds=1)
 """Clocks of writers, of ScyllaDB and of this machine may differ by this much."""
-_TIMEOUT: Final = httpx.Timeout(10.0, read=30.0)
 _EPOCH_TICKS: Final = 0x01B21DD213814000
 """100 ns between the epoch of time ids (1582) and that of Unix."""
 
@@ -166,8 +165,7 @@ class Connect:
     """The part of Kafka Connect's REST API that tells offsets."""
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
-        # A proxy of the environment is for the way out, not for a service of the pipeline.
-        self._http = httpx.Client(base_url=url, timeout=_TIMEOUT, transport=transport, trust_env=False)
+        self._http = connect_http(url, transport)
 
     def offsets(self, connector: str) -> Mapping[str, Any]:
         """GET /connectors/{connector}/offsets.
@@ -177,7 +175,7 @@ class Connect:
             ConfigError: it has no such connector, or is older than 3.5.
         """
         try:
-            response = self._http.get(f"/connectors/{quote(connector, safe='')}/offsets")
+            response = self._http.get(connector_path(connector, "offsets"))
         except httpx.TransportError as error:
             raise NotKnownError(f"Kafka Connect does not answer ({type(error).__name__})") from error
         if response.status_code == httpx.codes.NOT_FOUND and response.content:
