@@ -34,6 +34,11 @@ class Spec:
     help: str
     labels: tuple[str, ...] = ("table",)
 
+    def family(self, name: str) -> CounterMetricFamily | GaugeMetricFamily:
+        """Return the metric of that name, without samples."""
+        made = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
+        return made(name, self.help, labels=self.labels)
+
 
 SPECS: Final[dict[str, Spec]] = {
     "reconcile_rows_total": Spec("counter", "Rows compared, by side (source, target)", ("table", "side")),
@@ -109,9 +114,7 @@ class BookkeepingCollector(Collector):
                 self._read_at = self._clock()
             samples = list(self._samples)
         for name, spec in SPECS.items():
-            family = (CounterMetricFamily if spec.kind == "counter" else GaugeMetricFamily)(
-                name, spec.help, labels=spec.labels
-            )
+            family = spec.family(name)
             for sample in samples:
                 if sample.name == name:
                     family.add_metric(sample.labels, sample.value)

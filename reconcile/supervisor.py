@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 import httpx
 import structlog
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from reconcile.connect import connect_http, connector_path
@@ -182,9 +182,7 @@ class SupervisorCollector(Collector):
             "reconcile_supervisor_connect_up": {(): shown.connect_up},
         }
         for name, spec in SUPERVISOR_SPECS.items():
-            family = (CounterMetricFamily if spec.kind == "counter" else GaugeMetricFamily)(
-                name, spec.help, labels=spec.labels
-            )
+            family = spec.family(name)
             for labels, value in values[name].items():
                 family.add_metric(labels, float(value))
             yield family
