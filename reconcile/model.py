@@ -177,6 +177,22 @@ class PipelineSettings:
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How restarts of a failed connector are spaced, and when they end."""
+
+    first_pause_seconds: float = 10.0
+    longest_pause_seconds: float = 600.0
+    most_restarts: int = 10
+    """With the pauses above: for about 50 minutes."""
+    forget_seconds: float = 900.0
+    """A connector that ran for this long has recovered; its next failure is a new one."""
+
+    def pause_seconds(self, restarts: int) -> float:
+        """Return the pause after that many restarts."""
+        return min(self.longest_pause_seconds, self.first_pause_seconds * 2.0 ** min(restarts, 30))
+
+
+@dataclass(frozen=True)
 class Unit:
     """One piece of work that is checkpointed as a whole. Small, picklable, the same on every executor."""
 

@@ -20,10 +20,11 @@ from prometheus_client import CollectorRegistry, Gauge, make_wsgi_app
 
 from reconcile.errors import ReconcileError
 from reconcile.metrics import BookkeepingCollector
+from reconcile.model import Patience
 from reconcile.schedule import Child, ScheduledRuns, utc_now
 from reconcile.settings import Settings
 from reconcile.store import Store
-from reconcile.supervisor import Patience, Supervisor, SupervisorCollector, supervise
+from reconcile.supervisor import Supervisor, SupervisorCollector, supervise
 from reconcile.target import TargetClient
 
 QUERY_TIMEOUT_SECONDS: Final = 20.0

@@ -21,6 +21,7 @@ from reconcile.errors import ConfigError
 from reconcile.model import (
     Kind,
     Mode,
+    Patience,
     PipelineSettings,
     RepairPolicy,
     SourceSettings,
@@ -140,12 +141,12 @@ class Supervise(_Section):
     """Needs `pipeline.connect_url` and the connectors' names."""
     every: Annotated[Seconds, Field(gt=0)] = 15.0
     """How often the connectors are looked at, s."""
-    first_pause: Annotated[Seconds, Field(gt=0)] = 10.0
+    first_pause: Annotated[Seconds, Field(gt=0)] = Patience.first_pause_seconds
     """After the first restart, s; doubled after each further one."""
-    longest_pause: Annotated[Seconds, Field(gt=0)] = 600.0
-    most_restarts: Annotated[int, Field(ge=1)] = 10
+    longest_pause: Annotated[Seconds, Field(gt=0)] = Patience.longest_pause_seconds
+    most_restarts: Annotated[int, Field(ge=1)] = Patience.most_restarts
     """Without a recovery in between; then it gives up, and a metric says so."""
-    forget_after: Annotated[Seconds, Field(gt=0)] = 900.0
+    forget_after: Annotated[Seconds, Field(gt=0)] = Patience.forget_seconds
     """A connector that ran for this long has recovered, s."""
 
 

@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 
 from reconcile.connect import connect_http, connector_path
 from reconcile.metrics import Spec
+from reconcile.model import Patience
 
 _FAILED: Final = "FAILED"
 _RUNNING: Final = "RUNNING"
@@ -36,22 +37,6 @@ SUPERVISOR_SPECS: Final[dict[str, Spec]] = {
     ),
     "reconcile_supervisor_connect_up": Spec("gauge", "1 when Kafka Connect answered the last question", ()),
 }
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How restarts are spaced, and when they end."""
-
-    first_pause_seconds: float = 10.0
-    longest_pause_seconds: float = 600.0
-    most_restarts: int = 10
-    """With the pauses above: for about 50 minutes."""
-    forget_seconds: float = 900.0
-    """A connector that ran for this long has recovered; its next failure is a new one."""
-
-    def pause_seconds(self, restarts: int) -> float:
-        """Return the pause after that many restarts."""
-        return min(self.longest_pause_seconds, self.first_pause_seconds * 2.0 ** min(restarts, 30))
 
 
 @dataclass
@@ -72,7 +57,7 @@ class Supervisor:
 
     connect_url: str
     connectors: Sequence[str]
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
     transport: httpx.BaseTransport | None = None
     clock: Callable[[], float] = time.monotonic
     connect_up: bool = False

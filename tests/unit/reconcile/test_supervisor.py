@@ -11,9 +11,10 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from reconcile.model import Patience
 from reconcile.serve import make_supervisor
 from reconcile.settings import load_settings
-from reconcile.supervisor import Patience, Supervisor, SupervisorCollector, supervise
+from reconcile.supervisor import Supervisor, SupervisorCollector, supervise
 from tests.unit.reconcile.runs import config_file
 
 RESTART = "POST /connectors/sink/restart?includeTasks=true&onlyFailed=true"
