@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import sql
 
 from components.scylla.session import CqlSession
+from ops.databases import connected
 from ops.demo_rows import (
     DELETE_ORDER,
     INSERT_ORDER,
@@ -19,7 +20,6 @@ from ops.demo_rows import (
     UPDATE_AGE,
     UPDATE_STATUS,
     USERS,
-    connected,
     new_id,
     now,
     order_row,

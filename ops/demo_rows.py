@@ -1,17 +1,10 @@
 """The demo tables: statements and made-up rows for the smoke run and the demo."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID, uuid1, uuid4
-
-import psycopg
-
-from components.scylla.session import CqlSession, Credentials, open_session
-from ops.outputs import StackOutputs
 
 USERS: Final = "shop.users"
 ORDERS: Final = "shop.orders"
@@ -30,26 +23,6 @@ UPDATE_STATUS: Final = "UPDATE shop.orders SET status = %s WHERE customer_id = %
 DELETE_ORDER: Final = "DELETE FROM shop.orders WHERE customer_id = %s AND order_id = %s"
 
 _NAMES: Final = ("Ada", "Grace", "Edsger", "Barbara", "Donald", "Leslie", "Radia", "Tony")
-
-
-@contextmanager
-def connected(outputs: StackOutputs) -> Iterator[tuple[CqlSession, "psycopg.Connection[tuple[object, ...]]"]]:
-    """Open the stack's source and target."""
-    login = Credentials(outputs.scylla.username, outputs.scylla.password)
-    host, _, port = outputs.endpoints["postgres"].rpartition(":")
-    with (
-        open_session(outputs.endpoints["scylla"].split(","), login) as session,
-        psycopg.connect(
-            host=host,
-            port=int(port),
-            dbname=outputs.postgres_database,
-            user=outputs.postgres.username,
-            password=outputs.postgres.password,
-            connect_timeout=10,
-            autocommit=True,
-        ) as target,
-    ):
-        yield session, target
 
 
 def user_row(user_id: UUID, number: int) -> tuple[object, ...]:

@@ -14,7 +14,8 @@ import psycopg
 from psycopg import sql
 
 from components.scylla.session import CqlSession
-from ops.demo_rows import DELETE_USER, INSERT_USER, UPDATE_AGE, USERS, connected, new_id, user_row
+from ops.databases import connected
+from ops.demo_rows import DELETE_USER, INSERT_USER, UPDATE_AGE, USERS, new_id, user_row
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
 from ops.progress import Step

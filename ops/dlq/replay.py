@@ -11,6 +11,7 @@ from typing import Any, Final
 import psycopg
 
 from components.kafka_connect.client import ConnectClient
+from ops.databases import source_settings, target_settings
 from ops.dlq.decode import Decoder, UndecodableError
 from ops.dlq.letters import Letter, State
 from ops.dlq.queue import Queue
@@ -18,7 +19,7 @@ from ops.errors import OpsError
 from ops.outputs import StackOutputs, Table
 from reconcile.errors import ReconcileError
 from reconcile.keys import key_from_json
-from reconcile.model import Key, SourceSettings, TableRef, TargetSettings
+from reconcile.model import Key, TableRef
 from reconcile.replay import Replayed, Replayer, Result
 from reconcile.schema import TablePlan, plan_table
 from reconcile.source import SourceClient
@@ -170,8 +171,10 @@ class DatabaseReplay:
         """
         try:
             with ExitStack() as stack:
-                source = stack.enter_context(SourceClient(self._source()))
-                target = stack.enter_context(TargetClient(self._target(), application_name=_APPLICATION))
+                source = stack.enter_context(SourceClient(source_settings(self._outputs)))
+                target = stack.enter_context(
+                    TargetClient(target_settings(self._outputs), application_name=_APPLICATION)
+                )
                 plan = plan_table(source, target, TableRef(table.source, table.target))
                 replayer = Replayer(
                     plan,
@@ -185,25 +188,6 @@ class DatabaseReplay:
             raise OpsError(str(error)) from None
         except psycopg.OperationalError as error:
             raise OpsError(f"PostgreSQL: {' '.join(str(error).split())}", "Run the same command again.") from None
-
-    def _source(self) -> SourceSettings:
-        login = self._outputs.scylla
-        return SourceSettings(
-            contact_points=tuple(self._outputs.endpoints["scylla"].split(",")),
-            username=login.username,
-            password=login.password,
-        )
-
-    def _target(self) -> TargetSettings:
-        host, _, port = self._outputs.endpoints["postgres"].rpartition(":")
-        login = self._outputs.postgres
-        return TargetSettings(
-            host=host,
-            port=int(port),
-            database=self._outputs.postgres_database,
-            username=login.username,
-            password=login.password,
-        )
 
 
 def _replay(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-import psycopg
 from rich.table import Table as RichTable
 
 from components.postgres.migrations import MigrationError, parse_migrations
@@ -18,7 +17,8 @@ from components.registry_client import RegistryClient
 from components.schema_check import Finding, Kind, Registry, registry_findings, target_findings
 from components.scylla.metadata import SourceColumn, SourceTable, read_source_table, split_table_name
 from components.scylla.preflight import ReplicatedTable, find_problems, find_warnings
-from components.scylla.session import CqlSession, Credentials, open_session
+from components.scylla.session import CqlSession
+from ops.databases import open_postgres, open_scylla
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
 from reconcile.cdc_options import CdcOptions
@@ -222,16 +222,6 @@ def open_registry(outputs: StackOutputs) -> RegistryClient:
 
 def open_services(outputs: StackOutputs, stack: ExitStack) -> Services:
     """Connect to the services; `stack` closes the connections. Raises ScyllaError, psycopg.Error."""
-    credentials = Credentials(outputs.scylla.username, outputs.scylla.password)
-    session = stack.enter_context(open_session(outputs.endpoints["scylla"].split(","), credentials))
-    host, _, port = outputs.endpoints["postgres"].rpartition(":")
-    postgres = psycopg.connect(
-        host=host,
-        port=int(port),
-        dbname=outputs.postgres_database,
-        user=outputs.postgres.username,
-        password=outputs.postgres.password,
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        application_name="cdc schema check",
-    )
+    session = stack.enter_context(open_scylla(outputs))
+    postgres = open_postgres(outputs, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="cdc schema check")
     return Services(session, stack.enter_context(postgres), stack.enter_context(open_registry(outputs)))

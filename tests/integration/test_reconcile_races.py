@@ -15,13 +15,14 @@ from uuid import uuid4
 
 import pytest
 
+from ops.databases import target_settings
 from reconcile.model import Kind, State, TableRef
 from reconcile.records import Action, Outcome
 from reconcile.schema import plan_table
 from reconcile.store import Store
 from reconcile.target import TargetClient
 from reconcile.undo import UndoResult
-from tests.support.databases import both_clients, target_settings, wait_passed
+from tests.support.databases import both_clients, wait_passed
 from tests.support.pipeline import Pipeline, wait_until
 from tests.support.repair_races import (
     APPLICATION,
@@ -50,7 +51,7 @@ def course(pipeline: Pipeline) -> Iterator[Course]:
         both_clients(pipeline) as (source, target),
         pipeline.postgres() as watcher,
         pipeline.postgres() as connection,
-        TargetClient(target_settings(pipeline), application_name=APPLICATION) as bookkeeping,
+        TargetClient(target_settings(pipeline.outputs), application_name=APPLICATION) as bookkeeping,
     ):
         for statement in CQL:
             source.session.execute(statement)

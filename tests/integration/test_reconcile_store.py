@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from ops.databases import target_settings
 from reconcile.candidates import CandidateBook, Look
 from reconcile.errors import AlreadyRunningError, ConfigError, ExitCode, UnreachableError
 from reconcile.journal import Journal, LostRunError, NewCandidate
@@ -22,7 +23,6 @@ from reconcile.records import NewFinding, Phase, RunState
 from reconcile.request import RunRequest
 from reconcile.store import Connection, Store
 from reconcile.target import TargetClient
-from tests.support.databases import target_settings
 from tests.support.pipeline import Pipeline
 
 pytestmark = pytest.mark.integration
@@ -38,7 +38,7 @@ Connect = Callable[[], Connection]
 
 @pytest.fixture(scope="module")
 def connect(pipeline: Pipeline) -> Iterator[Connect]:
-    settings = target_settings(pipeline)
+    settings = target_settings(pipeline.outputs)
 
     def connect() -> Connection:
         return TargetClient(settings, application_name="reconcile/check").connection

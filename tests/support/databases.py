@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
-from reconcile.model import PipelineSettings, SourceSettings, TableRef, TargetSettings
+from ops.databases import source_settings, target_settings
+from reconcile.model import PipelineSettings, TableRef
 from reconcile.source import SourceClient
 from reconcile.target import TargetClient
 from reconcile.topic import KafkaTopic
@@ -14,25 +15,11 @@ from reconcile.watermark import Barrier, NotKnownError, open_watermark
 from tests.support.pipeline import Pipeline, wait_until
 
 
-def source_settings(pipeline: Pipeline) -> SourceSettings:
-    """ScyllaDB with the administrator's login."""
-    login = pipeline.outputs.scylla
-    return SourceSettings((pipeline.outputs.endpoints["scylla"],), username=login.username, password=login.password)
-
-
-def target_settings(pipeline: Pipeline) -> TargetSettings:
-    """PostgreSQL with the administrator's login."""
-    host, _, port = pipeline.outputs.endpoints["postgres"].partition(":")
-    login = pipeline.outputs.postgres
-    return TargetSettings(
-        host, int(port), pipeline.outputs.postgres_database, username=login.username, password=login.password
-    )
-
-
 @contextmanager
 def both_clients(pipeline: Pipeline) -> Iterator[tuple[SourceClient, TargetClient]]:
     """A client of each."""
-    with SourceClient(source_settings(pipeline)) as source, TargetClient(target_settings(pipeline)) as target:
+    outputs = pipeline.outputs
+    with SourceClient(source_settings(outputs)) as source, TargetClient(target_settings(outputs)) as target:
         yield source, target
 
 

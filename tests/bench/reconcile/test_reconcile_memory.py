@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from ops.databases import source_settings, target_settings
 from tests.bench.reconcile.replay import FIRST_ROWS, replay
 from tests.bench.reconcile.sizes import RECORDED_ROWS, REPLAYED_ROWS, TABLE_SIZES
 from tests.support.bulk import BulkTable, drop, load
-from tests.support.databases import source_settings, target_settings
 from tests.support.figures import show
 from tests.support.memory import MIB, PeakWatch
 from tests.support.pipeline import Pipeline
@@ -78,8 +78,8 @@ def test_memory_does_not_grow_over_millions_of_recorded_rows(pipeline: Pipeline)
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
                 peaks = alone.submit(
                     replay,
-                    source_settings(pipeline),
-                    target_settings(pipeline),
+                    source_settings(pipeline.outputs),
+                    target_settings(pipeline.outputs),
                     table.ref,
                     RECORDED_ROWS,
                     REPLAYED_ROWS,

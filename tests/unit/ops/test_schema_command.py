@@ -257,6 +257,6 @@ def test_up_goes_on_when_tables_fit_or_cannot_be_seen_yet(
 def test_services_that_do_not_answer_are_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     from ops.schema import check
 
-    monkeypatch.setattr(check, "open_session", _unreachable)
+    monkeypatch.setattr("ops.databases.open_session", _unreachable)
     with ExitStack() as opened, pytest.raises(ScyllaUnreachableError):
         check.open_services(World().outputs, opened)
