@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from components.scylla.session import ScyllaError
+from components.provider_errors import ProviderError
 from ops.errors import OpsError
 
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -36,7 +36,7 @@ def errors(exit_code: int = 1) -> Iterator[None]:
         if error.hint:
             _err.print(escape(error.hint))
         raise typer.Exit(exit_code) from None
-    except ScyllaError as error:
+    except ProviderError as error:
         _err.print(f"[bold red]error:[/] {escape(str(error))}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:

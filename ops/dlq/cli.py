@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 
 from components.kafka_connect.client import ConnectClient
-from components.kafka_connect.errors import ConnectError
 from ops.command import Format, FormatOption, Stack, errors
 from ops.dlq.decode import Decoder
 from ops.dlq.letters import Letter, State, as_json
@@ -132,19 +131,12 @@ def replay(
     """
     with errors(), _open(stack) as opened, ConnectClient(opened.outputs.endpoints["connect"]) as connect:
         letters = _chosen(opened, _selection(ids, topic, error, key, since, until), every=every)
-
-        def revive() -> None:
-            try:
-                revive_sink(opened.outputs, connect)
-            except ConnectError as problem:
-                raise OpsError(str(problem)) from None
-
         run = Replay(
             opened.outputs,
             opened.queue,
             opened.decoder,
             DatabaseReplay(opened.outputs),
-            revive,
+            lambda: revive_sink(opened.outputs, connect),
             lambda text: Console(stderr=True).print(text),
         )
         report = run.run(letters)

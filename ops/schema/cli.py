@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from components.registry_client import RegistryError, subjects_of
+from components.registry_client import subjects_of
 from ops.command import Format, FormatOption, Stack, errors
 from ops.errors import OpsError
 from ops.schema.check import open_registry
@@ -67,9 +67,6 @@ def accept(
             raise OpsError(f"{table} is not replicated.", f"Tables: {', '.join(t.source for t in outputs.tables)}.")
         if not force:
             typer.confirm(f"Delete the registry's versions of {table}, so that any next schema is taken?", abort=True)
-        try:
-            with open_registry(outputs) as registry:
-                forgotten = [subject for subject in subjects_of(found.topic) if registry.forget(subject)]
-        except RegistryError as problem:
-            raise OpsError(str(problem)) from None
+        with open_registry(outputs) as registry:
+            forgotten = [subject for subject in subjects_of(found.topic) if registry.forget(subject)]
         _out.print(f"forgotten: {', '.join(forgotten) or 'nothing, the registry had no schema'}")
