@@ -86,8 +86,7 @@ def target_findings(target: str, plan: Plan | None) -> Iterator[Finding]:
         yield Finding(Kind.CHANGE, f"table {target} is made by the next `up`")
         return
     for problem in plan.problems:
-        text, _, cure = problem.partition("; ")
-        yield Finding(Kind.PROBLEM, f"table {target}: {text}", cure)
+        yield Finding(Kind.PROBLEM, f"table {target}: {problem.text}", problem.cure)
     for change in plan.changes:
         yield Finding(Kind.CHANGE, f"table {target}: {change.text} by the next `up`")
     for name in plan.leftovers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -41,12 +41,22 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """What keeps a target table from taking the source's rows."""
+
+    text: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.text}; {self.cure}"
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything between a target table as it is and as the source needs it."""
 
     changes: tuple[Change, ...] = ()
-    problems: tuple[str, ...] = ()
-    """What keeps the table from taking the source's rows, each with its cure."""
+    problems: tuple[Problem, ...] = ()
     leftovers: tuple[str, ...] = ()
     """Columns that only the target has."""
 
@@ -58,11 +68,14 @@ class _Planner:
     target: str
     known: Collection[str] | None
     changes: list[Change] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
     def alter(self, text: str, action: sql.Composable) -> None:
         statement = sql.SQL("ALTER TABLE {} ").format(sql.Identifier(*split_table_name(self.target))) + action
         self.changes.append(Change(text, statement))
+
+    def refuse(self, text: str, cure: str) -> None:
+        self.problems.append(Problem(text, cure))
 
     def migrate(self, migration: Migration) -> None:
         """Do what is still to be done; a migration that is done, or not due yet, changes nothing."""
@@ -85,9 +98,9 @@ class _Planner:
         if old in self.wanted.columns or new not in self.wanted.columns:
             return
         if new in self.table.columns:
-            self.problems.append(
-                f"column {old} cannot be renamed, since the target has {new} too; "
-                f"fill {new} from the source, and write {{dropColumn: {old}}} instead"
+            self.refuse(
+                f"column {old} cannot be renamed, since the target has {new} too",
+                f"fill {new} from the source, and write {{dropColumn: {old}}} instead",
             )
             return
         self.alter(f"column {old} is renamed to {new}", _sql("RENAME COLUMN {} TO {}", old, new))
@@ -105,9 +118,9 @@ class _Planner:
         """The keys of both sides are the same columns."""
         if set(self.table.key) != set(self.wanted.key):
             key = ", ".join(self.wanted.key)
-            self.problems.append(
-                f"its primary key is ({', '.join(self.table.key)}), the source's is ({key}); "
-                f"make the same key with ALTER TABLE {self.target} ADD PRIMARY KEY ({key}), or name another target"
+            self.refuse(
+                f"its primary key is ({', '.join(self.table.key)}), the source's is ({key})",
+                f"make the same key with ALTER TABLE {self.target} ADD PRIMARY KEY ({key}), or name another target",
             )
 
     def fit_columns(self) -> None:
@@ -123,11 +136,19 @@ class _Planner:
                 if is_wider(present.type, pg_type) or self._is_sinks_own(name, present.type, pg_type):
                     self._retype(name, present, pg_type)
                 else:
-                    self.problems.append(
-                        f"column {name} is {present.type}, the source needs {pg_type}; write {{changeType: "
-                        f"{{column: {name}}}}} into the table's migrations, or name another target"
+                    self.refuse(
+                        f"column {name} is {present.type}, the source needs {pg_type}",
+                        f"write {{changeType: {{column: {name}}}}} into the table's migrations, or name another target",
                     )
-        self.problems += _unfillable(self.table, self.wanted, self.target)
+
+    def check_fillable(self) -> None:
+        """No column but the key's has to be given a value."""
+        for name, column in self.table.columns.items():
+            if column.needs_value and name not in self.wanted.key:
+                self.refuse(
+                    f"column {name} is NOT NULL without a default, but rows come without it",
+                    f"ALTER TABLE {self.target} ALTER COLUMN {name} DROP NOT NULL",
+                )
 
     def _is_sinks_own(self, name: str, present: str, pg_type: str) -> bool:
         """Whether the sink has added the column since the last `up`, with its own idea of the type."""
@@ -156,6 +177,7 @@ def plan_changes(
         planner.migrate(migration)
     planner.check_key()
     planner.fit_columns()
+    planner.check_fillable()
     leftovers = tuple(name for name in planner.table.columns if name not in wanted.columns)
     return Plan(tuple(planner.changes), tuple(planner.problems), leftovers)
 
@@ -176,15 +198,6 @@ def _cast(name: str, present: str, pg_type: str) -> sql.Composed:
     if pg_type == "timestamptz" and _plain(present) == "timestamp without time zone":
         return _sql("{} AT TIME ZONE 'UTC'", name)
     return _sql("{}::", name) + sql.SQL(pg_type)
-
-
-def _unfillable(table: ExistingTable, wanted: WantedTable, target: str) -> Iterator[str]:
-    for name, column in table.columns.items():
-        if column.needs_value and name not in wanted.key:
-            yield (
-                f"column {name} is NOT NULL without a default, but rows come without it; "
-                f"ALTER TABLE {target} ALTER COLUMN {name} DROP NOT NULL"
-            )
 
 
 def _sql(template: str, *names: str) -> sql.Composed:

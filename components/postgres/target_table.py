@@ -149,7 +149,7 @@ class TargetTableProvider(ScyllaProvider):
         except TargetTableError as error:
             return [str(error)]
         plan = _plan(wanted, existing, props, props.get("columns"))
-        return [*plan.problems, *(f"not yet: {change.text}" for change in plan.changes)]
+        return [*map(str, plan.problems), *(f"not yet: {change.text}" for change in plan.changes)]
 
     def _wanted(self, props: Properties) -> WantedTable:
         keyspace, name = split_table_name(props["source"])
@@ -219,7 +219,7 @@ def _change_table(
         return
     plan = _plan(wanted, existing, props, known)
     if plan.problems:
-        raise TargetTableError(f"table {target} is there but does not fit: {'; '.join(plan.problems)}")
+        raise TargetTableError(f"table {target} is there but does not fit: {'; '.join(map(str, plan.problems))}")
     if plan.changes:
         # A change of type writes every row again.
         connection.execute("SET LOCAL statement_timeout = 0")

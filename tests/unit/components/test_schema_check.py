@@ -9,7 +9,7 @@ import fastavro
 import pytest
 
 from components.avro_evolution import evolve_key, evolve_value
-from components.postgres.table_changes import Plan
+from components.postgres.table_changes import Plan, Problem
 from components.schema_check import Finding, Kind, registry_findings, target_findings
 from components.scylla.metadata import ColumnKind, SourceColumn, SourceTable
 
@@ -158,7 +158,7 @@ def test_a_target_that_is_missing_is_made() -> None:
 
 
 def test_problems_of_the_target_keep_their_cures() -> None:
-    found = list(target_findings("public.users", Plan((), ("column a is text; change it",), ("b",))))
+    found = list(target_findings("public.users", Plan((), (Problem("column a is text", "change it"),), ("b",))))
     assert [finding.kind for finding in found] == [Kind.PROBLEM, Kind.NOTE]
     assert str(found[0]) == "table public.users: column a is text. To do: change it"
     assert "column b is not in the source" in found[1].text
