@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -120,11 +121,8 @@ def _text(value: bytes | None) -> str:
 
 def counts(letters: Iterable[Letter]) -> Mapping[tuple[str, str, str], int]:
     """Count by topic, code and name, most frequent first."""
-    found: dict[tuple[str, str, str], int] = {}
-    for each in letters:
-        what = (each.topic, each.fault.code, each.fault.name)
-        found[what] = found.get(what, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+    found = Counter((each.topic, each.fault.code, each.fault.name) for each in letters)
+    return dict(found.most_common())
 
 
 def as_json(each: Letter, key: Any) -> dict[str, Any]:

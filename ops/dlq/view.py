@@ -19,10 +19,7 @@ _MESSAGE_CHARACTERS: Final = 90
 
 def key_of(letter: Letter, decoder: Decoder) -> Any:
     """Return the decoded key, or text that says why there is none, with the bytes."""
-    try:
-        return decoder.decode(letter.key)
-    except UndecodableError as error:
-        return f"unreadable ({error}): 0x{(letter.key or b'').hex()}"
+    return _decoded(letter.key, decoder)
 
 
 def text_of(key: Any) -> str:
@@ -55,13 +52,9 @@ def listing(letters: Sequence[Letter], decoder: Decoder, limit: int) -> Renderab
 
 def details(letter: Letter, decoder: Decoder) -> dict[str, Any]:
     """Return everything about a record, its value included, as plain data."""
-    try:
-        value = decoder.decode(letter.value)
-    except UndecodableError as error:
-        value = f"unreadable ({error}): 0x{(letter.value or b'').hex()}"
     return {
         **as_json(letter, key_of(letter, decoder)),
-        "value": value,
+        "value": _decoded(letter.value, decoder),
         "trace": letter.fault.trace.strip().splitlines(),
     }
 
@@ -86,6 +79,13 @@ def replay_report(report: Report, decoder: Decoder) -> RenderableType:
 def state_counts(letters: Sequence[Letter]) -> dict[str, int]:
     """Count records by what became of them."""
     return {state.value: sum(each.state is state for each in letters) for state in State}
+
+
+def _decoded(data: bytes | None, decoder: Decoder) -> Any:
+    try:
+        return decoder.decode(data)
+    except UndecodableError as error:
+        return f"unreadable ({error}): 0x{(data or b'').hex()}"
 
 
 def _short(message: str) -> str:
