@@ -38,43 +38,6 @@ FACTS: dict[str, Any] = {
 }
 """Wide partitions, and a column of each type that needs no other statement first."""
 
-REFUSED: dict[str, Any] = {
-    "source": "lab.refused",
-    "target": "public.refused",
-    "partitionKey": ["id"],
-    "columns": {
-        "id": "int",
-        "version": "int",
-        "number": "int",
-        "code": "text",
-        "ticket": "int",
-        "grp": "int",
-        "label": "text",
-        "short": "text",
-        "amount": "decimal",
-        "at": "timestamp",
-        "attributes": "map<text, text>",
-        "mood": "text",
-    },
-}
-"""PostgreSQL refuses some of its rows."""
-
-EVOLVING: dict[str, Any] = {
-    "source": "lab.evolving",
-    "target": "public.evolving",
-    "partitionKey": ["id"],
-    "columns": {"id": "int", "version": "int", "label": "text"},
-}
-"""It gains, loses and changes columns."""
-
-WIDENED: dict[str, Any] = {
-    "source": "lab.widened",
-    "target": "public.widened",
-    "partitionKey": ["id"],
-    "columns": {"id": "int", "version": "int", "amount": "int", "ratio": "float"},
-}
-"""It is made again with wider columns."""
-
 KINDS: dict[str, Any] = {
     "source": "lab.kinds",
     "target": "public.kinds",
@@ -83,4 +46,4 @@ KINDS: dict[str, Any] = {
 }
 """It gains a column of every type."""
 
-TABLES = [FACTS, REFUSED, EVOLVING, WIDENED, KINDS]
+TABLES = [FACTS, KINDS]

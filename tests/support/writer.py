@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID, uuid4
 
 from cassandra import RequestExecutionException
 from cassandra.cluster import NoHostAvailable, OperationTimedOut, Session
-from cassandra.concurrent import execute_concurrent
 from cassandra.protocol import ErrorMessage
 
 from ops.demo_rows import DELETE_USER, INSERT_USER, UPDATE_AGE, user_row
@@ -20,7 +18,6 @@ from tests.support.pipeline import Pipeline
 
 RETRIED = (NoHostAvailable, OperationTimedOut, ErrorMessage, RequestExecutionException)
 PAUSE_SECONDS = 0.02
-ATTEMPTS = 20
 
 
 @dataclass
@@ -58,20 +55,6 @@ class Writer:
     def stop(self) -> None:
         """Ask the writer to stop."""
         self._stop.set()
-
-
-def write_all(session: Session, statements: Sequence[tuple[Any, Any]], concurrency: int = 10) -> None:
-    """Execute statements that may be repeated, all of them: those that time out are sent again."""
-    left = list(statements)
-    for _ in range(ATTEMPTS):
-        results = execute_concurrent(session, left, concurrency=concurrency, raise_on_first_error=False)
-        failed = [(each, result) for each, (ok, result) in zip(left, results, strict=True) if not ok]
-        if unexpected := [result for _, result in failed if not isinstance(result, RETRIED)]:
-            raise unexpected[0]
-        left = [each for each, _ in failed]
-        if not left:
-            return
-    raise AssertionError(f"{len(left)} of {len(statements)} statements failed {ATTEMPTS} times: {failed[0][1]}")
 
 
 @contextmanager
