@@ -13,10 +13,10 @@ from components.postgres.table_schema import read_table
 from ops.dlq.letters import Letter
 from reconcile.types import postgres_column
 from tests.support import kinds
-from tests.support.commands import reconcile, schema_findings, up
+from tests.support.commands import reconcile, schema_findings
 from tests.support.dead_letters import DeadLetters, dead_letters
 from tests.support.kinds import CASES, KINDS, REFUSED_TYPES, TABLE, Kind
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline, bring_up, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +48,7 @@ def columns(pipeline: Pipeline, session: Session) -> dict[str, str]:
     missing = [f"{kind.column} {kind.cql_type}" for kind in KINDS if kind.column not in present]
     if missing:
         session.execute(f"ALTER TABLE {TABLE} ADD ({', '.join(missing)})")
-        up()
+        bring_up()
     with pipeline.postgres() as connection:
         table = read_table(connection, "public.kinds")
     assert table
