@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from cassandra import Timeout
@@ -18,6 +18,7 @@ from cassandra.query import PreparedStatement
 from reconcile.look import batches
 from tests.support.facts import DELETE_FACT, INSERT_FACT, UPDATE_FACT, fact, key_of, values
 from tests.support.pipeline import Pipeline
+from tests.support.writer import BackgroundWriter
 
 CONCURRENCY: Final = 64
 NEW_SHARE: Final = 0.02
@@ -55,27 +56,21 @@ def load(session: Session, rows: int, version: int = 0) -> None:
 
 
 @dataclass
-class FactsWriter:
-    """Changes rows until it is stopped; those with `spared` numbers stay as they are."""
+class FactsWriter(BackgroundWriter):
+    """Changes rows; those with `spared` numbers stay as they are."""
 
     rows: int
     per_minute: float
     spared: Collection[int]
-    writes: int = 0
     began: float = 0.0
-    error: BaseException | None = None
-    _stop: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, session: Session, generator: random.Random) -> None:
+    def write_until(self, stop: threading.Event, session: Session, generator: random.Random) -> None:
         """Write at the rate, and catch up where the databases were too slow for it."""
         self.began = time.monotonic()
-        try:
-            statements = [session.prepare(cql) for cql in (UPDATE_FACT, INSERT_FACT, DELETE_FACT)]
-            while not self._stop.wait(_TICK_SECONDS):
-                due = int((time.monotonic() - self.began) * self.per_minute * _HEADROOM / 60) - self.writes
-                self._write(session, statements, min(due, _MOST_AT_ONCE), generator)
-        except BaseException as error:  # noqa: BLE001 handed to the test's own thread
-            self.error = error
+        statements = [session.prepare(cql) for cql in (UPDATE_FACT, INSERT_FACT, DELETE_FACT)]
+        while not stop.wait(_TICK_SECONDS):
+            due = int((time.monotonic() - self.began) * self.per_minute * _HEADROOM / 60) - self.writes
+            self._write(session, statements, min(due, _MOST_AT_ONCE), generator)
 
     def _write(self, session: Session, statements: list[PreparedStatement], due: int, generator: random.Random) -> None:
         pool = range(int(self.rows * (1 + NEW_SHARE)))
@@ -98,24 +93,12 @@ class FactsWriter:
         """Writes in a minute, as it really was so far."""
         return 60 * self.writes / (time.monotonic() - self.began)
 
-    def stop(self) -> None:
-        """Ask the writer to stop."""
-        self._stop.set()
-
 
 @contextmanager
 def changing(pipeline: Pipeline, rows: int, share_per_minute: float, spared: Collection[int]) -> Iterator[FactsWriter]:
     """Change a share of the rows each minute while the block runs; too few writes fail the test."""
     writer = FactsWriter(rows, rows * share_per_minute, spared)
-    with pipeline.scylla() as session:
-        thread = threading.Thread(target=writer.run, args=(session, random.Random(7)), daemon=True)
-        thread.start()
-        try:
-            yield writer
-            rate = writer.rate_per_minute
-        finally:
-            writer.stop()
-            thread.join(timeout=60)
-    if writer.error:
-        raise writer.error
+    with writer.running(pipeline, seed=7):
+        yield writer
+        rate = writer.rate_per_minute
     assert rate >= writer.per_minute, f"only {rate:.0f} writes a minute, not {writer.per_minute:.0f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,27 +22,54 @@ PAUSE_SECONDS = 0.02
 
 
 @dataclass
-class Writer:
-    """Inserts, updates and deletes rows on a few keys until it is stopped."""
+class BackgroundWriter(ABC):
+    """Writes in a thread of its own while a block runs."""
 
-    keys: list[UUID] = field(default_factory=lambda: [uuid4() for _ in range(50)])
-    writes: int = 0
-    failures: int = 0
-    error: BaseException | None = None
-    _stop: threading.Event = field(default_factory=threading.Event)
+    writes: int = field(default=0, init=False)
+    error: BaseException | None = field(default=None, init=False)
+    _stop: threading.Event = field(default_factory=threading.Event, init=False)
 
-    def run(self, session: Session, generator: random.Random) -> None:
-        """Write until `stop`; a statement that fails may or may not have been applied, the next one follows."""
+    @abstractmethod
+    def write_until(self, stop: threading.Event, session: Session, generator: random.Random) -> None:
+        """Write until the event is set."""
+
+    @contextmanager
+    def running(self, pipeline: Pipeline, seed: int) -> Iterator[None]:
+        """Write while the block runs; an error that the writer did not expect fails the test."""
+        with pipeline.scylla() as session:
+            thread = threading.Thread(target=self._run, args=(session, random.Random(seed)), daemon=True)
+            thread.start()
+            try:
+                yield
+            finally:
+                self._stop.set()
+                thread.join(timeout=60)
+        if self.error:
+            raise self.error
+
+    def _run(self, session: Session, generator: random.Random) -> None:
         try:
-            while not self._stop.wait(PAUSE_SECONDS):
-                key = generator.choice(self.keys)
-                try:
-                    self._write(session, key, generator)
-                    self.writes += 1
-                except RETRIED:
-                    self.failures += 1
+            self.write_until(self._stop, session, generator)
         except BaseException as error:  # noqa: BLE001 handed to the test's own thread
             self.error = error
+
+
+@dataclass
+class Writer(BackgroundWriter):
+    """Inserts, updates and deletes rows on a few keys."""
+
+    keys: list[UUID] = field(default_factory=lambda: [uuid4() for _ in range(50)])
+    failures: int = 0
+
+    def write_until(self, stop: threading.Event, session: Session, generator: random.Random) -> None:
+        """A statement that fails may or may not have been applied, the next one follows."""
+        while not stop.wait(PAUSE_SECONDS):
+            key = generator.choice(self.keys)
+            try:
+                self._write(session, key, generator)
+                self.writes += 1
+            except RETRIED:
+                self.failures += 1
 
     def _write(self, session: Session, key: UUID, generator: random.Random) -> None:
         kind = generator.random()
@@ -52,23 +80,11 @@ class Writer:
         else:
             session.execute(DELETE_USER, (key,))
 
-    def stop(self) -> None:
-        """Ask the writer to stop."""
-        self._stop.set()
-
 
 @contextmanager
 def writing(pipeline: Pipeline, seed: int = 1) -> Iterator[Writer]:
     """A writer that runs while the block runs; an error that it did not expect fails the test."""
     writer = Writer()
-    with pipeline.scylla() as session:
-        thread = threading.Thread(target=writer.run, args=(session, random.Random(seed)), daemon=True)
-        thread.start()
-        try:
-            yield writer
-        finally:
-            writer.stop()
-            thread.join(timeout=60)
-    if writer.error:
-        raise writer.error
+    with writer.running(pipeline, seed):
+        yield writer
     assert writer.writes > 0, "the writer wrote nothing, so nothing was tested"
