@@ -35,6 +35,18 @@ def letters(pipeline: Pipeline) -> Iterator[DeadLetters]:
         yield found
 
 
+@pytest.fixture(scope="module", autouse=True)
+def left_empty(pipeline: Pipeline, session: Session, letters: DeadLetters) -> Iterator[None]:
+    """Other tests compare all tables, with a driver that cannot read the extreme values."""
+    yield
+    letters.forget(TABLE)
+    for row in session.execute(f"SELECT id FROM {TABLE}"):
+        session.execute(f"DELETE FROM {TABLE} WHERE id = %s", (row.id,))
+    with pipeline.postgres() as connection:
+        count = "SELECT count(*) FROM public.kinds"
+        wait_until("the table is empty", lambda: connection.execute(count).fetchone() == (0,), 180)
+
+
 @pytest.fixture(scope="module")
 def columns(pipeline: Pipeline, session: Session) -> dict[str, str]:
     """The tables with a column of each type; PostgreSQL type by column."""
