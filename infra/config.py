@@ -17,6 +17,7 @@ from infra.settings import (
     ConnectSettings,
     DockerSettings,
     KafkaSettings,
+    MonitoringSettings,
     PostgresSettings,
     ReconcileSettings,
     RegistrySettings,
@@ -33,6 +34,7 @@ MIN_RETENTION_HOURS = 24
 """A shorter retention could drop records that a stopped sink has not read after a night."""
 
 TABLE_EXAMPLE = "[{source: shop.users, target: public.users, partitionKey: [id]}]"
+MONITORED_JOBS = ("connect", "kafka", "zookeeper", "schema-registry", "scylla", "postgres", "vault")
 TABLE_KEYS = {"source", "target", "partitionKey", "clusteringKey", "columns", "schemaCompatibility", "migrations"}
 COMPATIBILITY_LEVELS = (
     "BACKWARD",
@@ -103,6 +105,14 @@ class _Reader:
             return {}
         return {str(name): str(item) for name, item in value.items()}
 
+    def addresses(self, key: str, example: str) -> dict[str, list[str]]:
+        """Lists of `host:port` by name."""
+        value: Any = self._typed(key, self._config.get_object, example, {})
+        if not isinstance(value, dict) or not all(isinstance(each, list) for each in value.values()):
+            self.problem(key, "must be a mapping of lists", example)
+            return {}
+        return {str(name): [str(address) for address in each] for name, each in value.items()}
+
     def secret(self, key: str) -> pulumi.Output[str]:
         if not self._config.get(key):
             self.problems.append(
@@ -142,6 +152,7 @@ def load_settings() -> Settings:
         postgres=_postgres(reader),
         vault=_vault(reader),
         reconcile=_reconcile(reader),
+        monitoring=_monitoring(reader),
         tables=_tables(reader, reader.text("schemaCompatibility")),
     )
     if reader.problems:
@@ -271,6 +282,21 @@ def _reconcile(reader: _Reader) -> ReconcileSettings:
     for name, problem in schedule_problems(schedule).items():
         reader.problem(keys[name], problem, {"cron": '"0 2 * * *"', "time_zone": "Europe/Berlin"}.get(name, "[sun]"))
     return reconcile
+
+
+def _monitoring(reader: _Reader) -> MonitoringSettings:
+    enabled = reader.flag("monitoring")
+    targets = reader.addresses("monitoringTargets", '{kafka: ["kafka-1.internal:9404"]}')
+    for job in sorted(set(targets) - set(MONITORED_JOBS)):
+        what = f"{job!r} is not one of {', '.join(MONITORED_JOBS)}"
+        reader.problem("monitoringTargets", what, '{kafka: ["kafka-1.internal:9404"]}')
+    return MonitoringSettings(
+        enabled=enabled,
+        retention_days=reader.integer("monitoringRetentionDays", 1),
+        memory_mb=reader.integer("prometheusMemoryMb", 128),
+        targets=targets,
+        postgres_password=reader.secret("monitorPassword") if enabled else pulumi.Output.secret(""),
+    )
 
 
 def _tables(reader: _Reader, compatibility: str) -> list[TableSettings]:

@@ -129,6 +129,21 @@ class ReconcileSettings:
 
 
 @dataclass(frozen=True)
+class MonitoringSettings:
+    """What makes the stack visible."""
+
+    enabled: bool
+    retention_days: int
+    """How long Prometheus keeps what it saw."""
+    memory_mb: int
+    """Memory limit of Prometheus."""
+    targets: dict[str, list[str]]
+    """Addresses of the metrics of services that somebody else runs, by job."""
+    postgres_password: pulumi.Output[str]
+    """Password of the role with which PostgreSQL's statistics are read."""
+
+
+@dataclass(frozen=True)
 class TableSettings:
     """One replicated table."""
 
@@ -155,6 +170,7 @@ class Settings:
     postgres: PostgresSettings
     vault: VaultSettings
     reconcile: ReconcileSettings
+    monitoring: MonitoringSettings
     tables: list[TableSettings]
 
     @property

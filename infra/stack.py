@@ -10,6 +10,7 @@ import pulumi_docker as docker
 from components.service import Host, Service
 from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors
 from infra.images import Images
+from infra.monitoring import Monitoring, endpoints
 from infra.pipeline import (
     CONNECT_ROLE,
     DLQ_LEDGER_TOPIC,
@@ -67,7 +68,9 @@ def deploy(settings: Settings) -> None:
         else []
     )
 
-    containers = [*platform.services, *connect.services, *reconcile]
+    watching = Monitoring(settings, engine, images, host).bring_up(postgres) if settings.monitoring.enabled else []
+
+    containers = [*platform.services, *connect.services, *reconcile, *watching]
     _export(settings, (kafka, registry, scylla, postgres, vault, connect), containers)
     _export_tables(settings, targets)
 
@@ -99,7 +102,8 @@ def _export(
             "postgres": f"{postgres.host_outside}:{postgres.port_outside}",
             "vault": vault.address_outside,
         }
-        | ({"reconcile": metrics} if (metrics := metrics_url(settings)) else {}),
+        | ({"reconcile": metrics} if (metrics := metrics_url(settings)) else {})
+        | endpoints(settings),
     )
     replicated = [table.replicated for table in settings.tables]
     pulumi.export(

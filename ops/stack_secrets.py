@@ -23,6 +23,7 @@ SECRET_KEYS: Final = (
     "postgresAdminPassword",
     "cdcWriterPassword",
     "reconcilePassword",
+    "monitorPassword",
     "vaultToken",
 )
 

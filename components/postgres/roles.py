@@ -17,6 +17,9 @@ WRITER = "cdc_writer"
 RECONCILE = "reconcile"
 """The reconcile job compares and repairs with it."""
 
+MONITOR = "cdc_monitor"
+"""Reads statistics and no row."""
+
 TABLE_PRIVILEGES = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 DEFAULT_SCHEMA = "public"
 
@@ -112,3 +115,15 @@ class Warehouse(pulumi.ComponentResource):
             privileges=TABLE_PRIVILEGES,
             opts=self._args.server.options(self, self.ready[-1:]),
         )
+
+
+def monitor_role(server: Server, password: pulumi.Input[str]) -> postgresql.Role:
+    """A login that sees the server's statistics and no row."""
+    return postgresql.Role(
+        MONITOR,
+        name=MONITOR,
+        login=True,
+        password=pulumi.Output.secret(password),
+        roles=["pg_monitor"],
+        opts=server.options(),
+    )
