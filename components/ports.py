@@ -9,6 +9,8 @@ POSTGRES = 5432
 VAULT = 8200
 RECONCILE = 9108
 """Metrics and health of the reconcile job."""
+CANARY = 9109
+"""Metrics and health of the canary."""
 JMX_METRICS = 9404
 """Metrics of every Java service, shown by the JMX exporter inside of it."""
 VAULT_METRICS = 8202

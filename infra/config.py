@@ -14,6 +14,7 @@ import pulumi
 from components.kafka_connect.configs import ReplicatedTable
 from components.postgres.migrations import parse_migrations
 from infra.settings import (
+    CanarySettings,
     ConnectSettings,
     DockerSettings,
     KafkaSettings,
@@ -296,6 +297,18 @@ def _monitoring(reader: _Reader) -> MonitoringSettings:
         memory_mb=reader.integer("prometheusMemoryMb", 128),
         targets=targets,
         postgres_password=reader.secret("monitorPassword") if enabled else pulumi.Output.secret(""),
+        canary=_canary(reader, enabled),
+    )
+
+
+def _canary(reader: _Reader, monitoring: bool) -> CanarySettings:
+    enabled = reader.flag("canaryEnabled") and monitoring
+    nothing = pulumi.Output.secret("")
+    return CanarySettings(
+        enabled=enabled,
+        interval_seconds=reader.integer("canaryIntervalSeconds", 1),
+        scylla_password=reader.secret("scyllaCanaryPassword") if enabled else nothing,
+        postgres_password=reader.secret("canaryPassword") if enabled else nothing,
     )
 
 

@@ -172,7 +172,7 @@ def source_config(settings: Settings, scylla: Scylla, registry: Registry) -> Scy
     return ScyllaSourceConfig(
         topic_prefix=connect.topic_prefix,
         contact_points=tuple(scylla.contact_points_inside),
-        tables=tuple(table.replicated for table in settings.tables),
+        tables=tuple(table.replicated for table in settings.replicated),
         converter=AvroConverterConfig(registry.url_inside, auto_register=True),
         offsets_topic=SOURCE_OFFSETS_TOPIC,
         window_size_ms=connect.window_size_ms,
@@ -198,7 +198,7 @@ def sink_config(
             ssl_mode=settings.postgres.ssl_mode,
         ),
         "topic_prefix": connect.topic_prefix,
-        "tables": tuple(table.replicated for table in settings.tables),
+        "tables": tuple(table.replicated for table in settings.replicated),
         "converter": AvroConverterConfig(registry.url_inside, auto_register=False),
         "dlq_topic": DLQ_TOPIC,
         "dlq_replication_factor": settings.kafka.replication_factor,

@@ -93,27 +93,43 @@ class Monitoring:
 
 def targets(settings: Settings) -> Iterator[Target]:
     """Yield everything that Prometheus scrapes, but Connect workers on Swarm, which it finds itself."""
+    yield from _platform_targets(settings)
+    yield from _job_targets(settings)
+    yield Target("prometheus", "prometheus", f"127.0.0.1:{ports.PROMETHEUS}")
+    for job, addresses in settings.monitoring.targets.items():
+        path, parameters = (VAULT_METRICS_PATH, {"format": "prometheus"}) if job == "vault" else ("/metrics", {})
+        yield from (Target(job, address.partition(":")[0], address, path, parameters) for address in addresses)
+
+
+def _platform_targets(settings: Settings) -> Iterator[Target]:
+    """The backing services that are ours."""
     if settings.kafka.mode == "container":
         yield java_target("zookeeper", "zookeeper")
         yield from (java_target("kafka", f"kafka-{number}") for number in range(1, settings.kafka.brokers + 1))
     if settings.registry.mode == "container":
         yield java_target("schema-registry", "schema-registry")
-    if settings.connect.mode == "container":
-        yield from (java_target("connect", alias) for alias in worker_aliases(settings.connect.workers))
-        yield vault_target("vault-agent", "vault-agent", ports.VAULT_AGENT_METRICS, AGENT_METRICS_PATH)
     if settings.scylla.mode == "container":
         yield _scylla(settings)
     if settings.vault.mode == "container":
         yield vault_target("vault", "vault", ports.VAULT_METRICS, VAULT_METRICS_PATH)
     yield Target("postgres", "postgres", f"postgres-exporter:{ports.POSTGRES_METRICS}")
+
+
+def _job_targets(settings: Settings) -> Iterator[Target]:
+    """What works on the rows: workers, reconcile job, canary, and the agents beside them."""
+    agents = []
+    if settings.connect.mode == "container":
+        agents.append("vault-agent")
+        yield from (java_target("connect", alias) for alias in worker_aliases(settings.connect.workers))
     if settings.reconcile.enabled:
+        agents.append("reconcile-agent")
         yield Target("reconcile", "reconcile", f"reconcile:{ports.RECONCILE}")
-        if settings.connect.mode != "service":
-            yield vault_target("vault-agent", "reconcile-agent", ports.VAULT_AGENT_METRICS, AGENT_METRICS_PATH)
-    yield Target("prometheus", "prometheus", f"127.0.0.1:{ports.PROMETHEUS}")
-    for job, addresses in settings.monitoring.targets.items():
-        path, parameters = (VAULT_METRICS_PATH, {"format": "prometheus"}) if job == "vault" else ("/metrics", {})
-        yield from (Target(job, address.partition(":")[0], address, path, parameters) for address in addresses)
+    if settings.monitoring.canary.enabled:
+        agents.append("canary-agent")
+        yield Target("canary", "canary", f"canary:{ports.CANARY}")
+    if settings.connect.mode != "service":  # on Swarm there is one of each on every node
+        for agent in agents:
+            yield vault_target("vault-agent", agent, ports.VAULT_AGENT_METRICS, AGENT_METRICS_PATH)
 
 
 def _scylla(settings: Settings) -> Target:

@@ -8,10 +8,12 @@ import pulumi
 import pulumi_docker as docker
 
 from components.service import Host, Service
+from infra.canary import Canary
 from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors
 from infra.images import Images
 from infra.monitoring import Monitoring, endpoints
 from infra.pipeline import (
+    CANARY_ROLE,
     CONNECT_ROLE,
     DLQ_LEDGER_TOPIC,
     DLQ_TOPIC,
@@ -69,6 +71,10 @@ def deploy(settings: Settings) -> None:
     )
 
     watching = Monitoring(settings, engine, images, host).bring_up(postgres) if settings.monitoring.enabled else []
+    if settings.monitoring.canary.enabled:
+        watching += Canary(settings, engine, images, host).bring_up(
+            (scylla, postgres), vault, secrets.roles[CANARY_ROLE], [*sources, *targets.ready]
+        )
 
     containers = [*platform.services, *connect.services, *reconcile, *watching]
     _export(settings, (kafka, registry, scylla, postgres, vault, connect), containers)

@@ -24,6 +24,8 @@ SECRET_KEYS: Final = (
     "cdcWriterPassword",
     "reconcilePassword",
     "monitorPassword",
+    "scyllaCanaryPassword",
+    "canaryPassword",
     "vaultToken",
 )
 

@@ -23,7 +23,14 @@ SECRETS = {
     key: f"made-up-{key}"
     for key in (
         *("scyllaAdminPassword", "scyllaReaderPassword", "scyllaReconcilePassword", "postgresAdminPassword"),
-        *("cdcWriterPassword", "reconcilePassword", "monitorPassword", "vaultToken"),
+        *(
+            "cdcWriterPassword",
+            "reconcilePassword",
+            "monitorPassword",
+            "scyllaCanaryPassword",
+            "canaryPassword",
+            "vaultToken",
+        ),
     )
 }
 

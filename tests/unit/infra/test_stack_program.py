@@ -50,7 +50,7 @@ def test_provider_addresses_are_plain_configuration(program: Program) -> None:
 def test_every_container_is_limited_checked_and_published_on_loopback_only(dev: Program) -> None:
     containers = dev.of_type("docker:index/container:Container")
 
-    assert len(containers) == 12
+    assert len(containers) == 14
     for container in containers:
         inputs = container.inputs
         assert inputs["memory"] > 0
@@ -101,6 +101,7 @@ def test_topics_exist_for_tables_dlq_heartbeat_and_connect(dev: Program) -> None
         *(
             "cdc.shop.users",
             "cdc.shop.orders",
+            "cdc.cdc_monitor.canary",
             "dlq-postgres-sink",
             "dlq-postgres-sink-handled",
             "__debezium-heartbeat.cdc",
@@ -147,7 +148,8 @@ def test_the_worker_supports_exactly_once_sources(dev: Program) -> None:
 def test_every_subject_has_a_compatibility_level(dev: Program) -> None:
     levels = {each.inputs["subject"]: each.inputs["level"] for each in dev.of_type("schema-registry:Compatibility")}
 
-    subjects = {f"cdc.shop.{table}-{part}" for table in ("users", "orders") for part in ("key", "value")}
+    tables = ("shop.users", "shop.orders", "cdc_monitor.canary")
+    subjects = {f"cdc.{table}-{part}" for table in tables for part in ("key", "value")}
     assert levels == dict.fromkeys({"", *subjects}, "BACKWARD")
 
 
@@ -155,7 +157,9 @@ def test_the_preflight_asks_the_registry_about_the_topics(dev: Program) -> None:
     preflight = dev.one("scylla:Preflight", "source-tables").inputs
 
     assert preflight["registry_url"] == dev.outputs["endpoints"]["schema_registry"]
-    assert [table["topic"] for table in preflight["tables"]] == ["cdc.shop.users", "cdc.shop.orders"]
+    assert [table["topic"] for table in preflight["tables"]] == [
+        *("cdc.shop.users", "cdc.shop.orders", "cdc.cdc_monitor.canary"),
+    ]
 
 
 def test_connectors_hold_placeholders_instead_of_passwords(program: Program) -> None:
@@ -184,6 +188,8 @@ def test_writer_and_reconcile_get_exactly_the_privileges_they_need(dev: Program)
     assert privileges == {
         "cdc_writer-public-tables": ("cdc_writer", "warehouse_owner", table),
         "reconcile-public-tables": ("reconcile", "warehouse_owner", table),
+        "cdc_writer-cdc_monitor-tables": ("cdc_writer", "warehouse_owner", table),
+        "cdc_canary-cdc_monitor-tables": ("cdc_canary", "warehouse_owner", ["SELECT"]),
     }
     assert not dev.of_type("/grant:Grant")
 
@@ -205,20 +211,21 @@ def test_the_reader_may_read_the_replicated_tables_and_nothing_else(dev: Program
     assert {grant["resource"] for grant in grants} == {
         *("TABLE shop.users", "TABLE shop.users_scylla_cdc_log"),
         *("TABLE shop.orders", "TABLE shop.orders_scylla_cdc_log"),
+        *("TABLE cdc_monitor.canary", "TABLE cdc_monitor.canary_scylla_cdc_log"),
         "KEYSPACE system_distributed",
     }
 
 
 def test_tables_without_columns_are_checked_but_not_created(prod: Program) -> None:
-    assert prod.of_type("scylla:Table") == []
-    assert len(prod.one("scylla:Preflight", "source-tables").inputs["tables"]) == 2
+    assert prod.names("scylla:Table") == {"cdc_monitor.canary"}
+    assert len(prod.one("scylla:Preflight", "source-tables").inputs["tables"]) == 3
 
 
 def test_prod_runs_agents_workers_reconcile_and_monitoring_on_swarm_and_nothing_else(prod: Program) -> None:
     assert prod.of_type("docker:index/container:Container") == []
     assert prod.names("docker:index/service:Service") == {
         *("vault-agent", "connect", "reconcile-agent", "reconcile"),
-        *("prometheus", "postgres-exporter"),
+        *("prometheus", "postgres-exporter", "canary-agent", "canary"),
     }
     worker = prod.one("docker:index/service:Service", "connect").inputs
     assert worker["mode"]["replicated"]["replicas"] == 2
@@ -296,4 +303,5 @@ def test_containers_output_names_every_service(dev: Program) -> None:
     assert set(dev.outputs["containers"]) == {
         *("zookeeper", "kafka-1", "schema-registry", "scylla", "postgres", "vault", "vault-agent", "connect-1"),
         *("reconcile-agent", "reconcile", "postgres-exporter", "prometheus"),
+        *("canary-agent", "canary"),
     }
