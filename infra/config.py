@@ -77,6 +77,9 @@ class _Reader:
     def text(self, key: str, example: str = "...") -> str:
         return self._typed(key, self._config.get, example, "")
 
+    def optional(self, key: str) -> str:
+        return self._config.get(key) or ""
+
     def integer(self, key: str, minimum: int = 0) -> int:
         value = self._typed(key, self._config.get_int, str(minimum), minimum)
         if value < minimum:
@@ -298,6 +301,8 @@ def _monitoring(reader: _Reader) -> MonitoringSettings:
         targets=targets,
         postgres_password=reader.secret("monitorPassword") if enabled else pulumi.Output.secret(""),
         canary=_canary(reader, enabled),
+        alertmanager=reader.flag("alertmanagerEnabled") and enabled,
+        alert_webhook_url=reader.optional("alertWebhookUrl"),
     )
 
 

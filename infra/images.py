@@ -23,6 +23,7 @@ PUBLIC_IMAGES = {
     "vault": "hashicorp/vault:1.15.4",
     "python": "python:3.11.11-slim-bookworm",
     "prometheus": "prom/prometheus:v2.48.1",
+    "alertmanager": "prom/alertmanager:v0.26.0",
     "postgres-exporter": "quay.io/prometheuscommunity/postgres-exporter:v0.15.0",
 }
 PROJECT = Path(__file__).parents[1]

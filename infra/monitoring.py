@@ -8,6 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components import ports
+from components.observability.alertmanager import AlertmanagerArgs, alertmanager_service
 from components.observability.postgres_exporter import PostgresExporterArgs, postgres_exporter_service
 from components.observability.prometheus import PrometheusArgs, prometheus_service
 from components.observability.targets import Target, java_target, vault_target
@@ -19,7 +20,8 @@ from infra.images import Images
 from infra.platform import Postgres
 from infra.settings import Settings
 
-DATA_VOLUME = "prometheus-data"
+PROMETHEUS_VOLUME = "prometheus-data"
+ALERTMANAGER_VOLUME = "alertmanager-data"
 VAULT_METRICS_PATH = "/v1/sys/metrics"
 AGENT_METRICS_PATH = "/agent/v1/metrics"
 
@@ -41,6 +43,8 @@ class Monitoring:
             self._service(self._postgres_exporter(postgres), [role]),
             self._service(self._prometheus(), []),
         ]
+        if self._settings.monitoring.alertmanager:
+            started.append(self._service(self._alertmanager(), []))
         return [service for service in started if service]
 
     def _service(self, args: ServiceArgs, wait_for: list[pulumi.Resource]) -> Service | None:
@@ -68,11 +72,24 @@ class Monitoring:
                 image=self._images.id("prometheus"),
                 targets=list(targets(self._settings)),
                 on_swarm=self._on_swarm,
-                data_volume=f"{self._host.prefix}-{DATA_VOLUME}",
+                alertmanagers=[f"alertmanager:{ports.ALERTMANAGER}"] if monitoring.alertmanager else [],
+                stack=self._settings.stack,
+                data_volume=f"{self._host.prefix}-{PROMETHEUS_VOLUME}",
                 retention_days=monitoring.retention_days,
                 memory_mb=monitoring.memory_mb,
             ),
             # Swarm would publish on every address of every node.
+            publish=not self._on_swarm,
+        )
+
+    def _alertmanager(self) -> ServiceArgs:
+        return alertmanager_service(
+            AlertmanagerArgs(
+                host=self._host,
+                image=self._images.id("alertmanager"),
+                data_volume=f"{self._host.prefix}-{ALERTMANAGER_VOLUME}",
+                webhook_url=self._settings.monitoring.alert_webhook_url,
+            ),
             publish=not self._on_swarm,
         )
 
@@ -95,6 +112,8 @@ def targets(settings: Settings) -> Iterator[Target]:
     """Yield everything that Prometheus scrapes, but Connect workers on Swarm, which it finds itself."""
     yield from _platform_targets(settings)
     yield from _job_targets(settings)
+    if settings.monitoring.alertmanager:
+        yield Target("alertmanager", "alertmanager", f"alertmanager:{ports.ALERTMANAGER}")
     yield Target("prometheus", "prometheus", f"127.0.0.1:{ports.PROMETHEUS}")
     for job, addresses in settings.monitoring.targets.items():
         path, parameters = (VAULT_METRICS_PATH, {"format": "prometheus"}) if job == "vault" else ("/metrics", {})
@@ -143,4 +162,7 @@ def endpoints(settings: Settings) -> dict[str, str]:
     if not settings.monitoring.enabled or settings.connect.mode == "service":
         return {}
     host, offset = settings.docker.bind_address, settings.docker.port_offset
-    return {"prometheus": f"http://{host}:{ports.PUBLISHED_PROMETHEUS + offset}"}
+    published = {"prometheus": ports.PUBLISHED_PROMETHEUS}
+    if settings.monitoring.alertmanager:
+        published["alertmanager"] = ports.PUBLISHED_ALERTMANAGER
+    return {name: f"http://{host}:{port + offset}" for name, port in published.items()}

@@ -153,6 +153,10 @@ class MonitoringSettings:
     postgres_password: pulumi.Output[str]
     """Password of the role with which PostgreSQL's statistics are read."""
     canary: CanarySettings
+    alertmanager: bool
+    """Whether alerts are sent to somebody; Prometheus shows them anyway."""
+    alert_webhook_url: str
+    """Where; empty: nowhere."""
 
 
 @dataclass(frozen=True)

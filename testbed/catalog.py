@@ -75,6 +75,7 @@ TESTBED_IMAGES: Mapping[str, ImageSource] = {
             None,
         ),
         _image("prometheus", "base", "Debian's Prometheus 2.42"),
+        _image("alertmanager", "base", "Debian's Alertmanager 0.25, without web page"),
         _image("postgres-exporter", "base", "Debian's exporter for PostgreSQL 0.11"),
         ImageSource("reconcile", "our own image, on Debian's Python 3.11", ("images/reconcile", "reconcile"), "python"),
     )

@@ -28,6 +28,10 @@ class PrometheusArgs:
     targets: Sequence[Target]
     on_swarm: bool
     """The Connect workers are tasks of a Swarm service, which DNS finds."""
+    alertmanagers: Sequence[str]
+    """`host:port` of whom alerts are sent to."""
+    stack: str
+    """Label of everything that leaves this server."""
     data_volume: pulumi.Input[str]
     retention_days: int
     memory_mb: int
@@ -50,6 +54,7 @@ def prometheus_service(args: PrometheusArgs, *, publish: bool) -> ServiceArgs:
         files=[
             File(f"{CONFIG_PATH}/prometheus.yml", prometheus_config(args)),
             File(f"{CONFIG_PATH}/targets.yml", targets_file(args.targets)),
+            File(f"{CONFIG_PATH}/alertmanagers.yml", yaml.safe_dump([{"targets": list(args.alertmanagers)}])),
             *(File(f"{CONFIG_PATH}/rules/{path.name}", path.read_text()) for path in rule_files()),
         ],
         health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.PROMETHEUS}/-/ready", interval_seconds=10),
@@ -64,6 +69,7 @@ def rule_files() -> list[Path]:
 def prometheus_config(args: PrometheusArgs) -> str:
     """Return `prometheus.yml`."""
     config = yaml.safe_load((FILES / "prometheus.yml").read_text())
+    config["global"]["external_labels"] = {"stack": args.stack}
     if args.on_swarm:
         config["scrape_configs"].append(yaml.safe_load((FILES / "connect-on-swarm.yml").read_text()))
     return yaml.safe_dump(config, sort_keys=False)

@@ -1,4 +1,4 @@
-"""Every alert has a runbook, a severity, and tests that make it fire and keep it silent; names that it uses are real."""
+"""Every alert has a runbook, a severity, and tests that make it fire and keep it silent; its names are real."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from infra.config import SettingsError
-from tests.unit.infra.program import Program, plain, run_program
+from tests.unit.infra.program import Program, is_secret, plain, run_program
 
 CONTAINER = "docker:index/container:Container"
 
@@ -41,7 +41,9 @@ def test_without_monitoring_the_pipeline_is_what_it_would_be_anyway(testbed: Pro
     plain_stack = run_program("testbed", monitoring=False)
 
     watched, bare = containers(testbed), containers(plain_stack)
-    assert set(watched) - set(bare) == {"prometheus", "postgres-exporter", "canary-agent", "canary"}
+    assert set(watched) - set(bare) == {
+        *("prometheus", "alertmanager", "postgres-exporter", "canary-agent", "canary"),
+    }
     assert not [env for inputs in bare.values() for env in inputs["envs"] if "javaagent" in env]
     assert not [name for name in plain_stack.names("remoteImage:RemoteImage") if name.endswith("with-agents")]
     assert bare["vault-agent"]["command"] == ["agent", "-config=/vault/agent/agent.hcl"]
@@ -127,3 +129,22 @@ def test_the_exporters_role_sees_statistics_and_no_row(testbed: Program) -> None
     assert role["roles"] == ["pg_monitor"]
     exporter = containers(testbed)["postgres-exporter"]
     assert "DATA_SOURCE_USER=cdc_monitor" in exporter["envs"]
+
+
+def test_alerts_go_to_the_webhook_whose_address_nobody_sees() -> None:
+    url = "https://hooks.test/token-4711"
+    program = run_program("dev", alertWebhookUrl=url)
+
+    uploads = containers(program)["alertmanager"]["uploads"]
+    assert is_secret(uploads) or all(is_secret(each) for each in uploads)
+    config = yaml.safe_load(uploaded(program, "alertmanager", "/etc/alertmanager/alertmanager.yml"))
+    assert config["route"]["receiver"] == "webhook"
+    assert config["receivers"][-1]["webhook_configs"][0]["url"] == url
+
+
+def test_without_alertmanager_prometheus_tells_nobody() -> None:
+    program = run_program("dev", alertmanagerEnabled=False)
+
+    assert "alertmanager" not in containers(program)
+    alertmanagers = uploaded(program, "prometheus", "/etc/prometheus/alertmanagers.yml")
+    assert yaml.safe_load(alertmanagers) == [{"targets": []}]
