@@ -290,6 +290,7 @@ def _reconcile(reader: _Reader) -> ReconcileSettings:
 
 def _monitoring(reader: _Reader) -> MonitoringSettings:
     enabled = reader.flag("monitoring")
+    grafana = reader.flag("grafanaEnabled") and enabled
     targets = reader.addresses("monitoringTargets", '{kafka: ["kafka-1.internal:9404"]}')
     for job in sorted(set(targets) - set(MONITORED_JOBS)):
         what = f"{job!r} is not one of {', '.join(MONITORED_JOBS)}"
@@ -303,6 +304,8 @@ def _monitoring(reader: _Reader) -> MonitoringSettings:
         canary=_canary(reader, enabled),
         alertmanager=reader.flag("alertmanagerEnabled") and enabled,
         alert_webhook_url=reader.optional("alertWebhookUrl"),
+        grafana=grafana,
+        grafana_password=reader.secret("grafanaAdminPassword") if grafana else pulumi.Output.secret(""),
     )
 
 

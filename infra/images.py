@@ -23,12 +23,14 @@ PUBLIC_IMAGES = {
     "vault": "hashicorp/vault:1.15.4",
     "python": "python:3.11.11-slim-bookworm",
     "prometheus": "prom/prometheus:v2.48.1",
+    "grafana": "grafana/grafana:10.2.3",
     "alertmanager": "prom/alertmanager:v0.26.0",
     "postgres-exporter": "quay.io/prometheuscommunity/postgres-exporter:v0.15.0",
 }
 PROJECT = Path(__file__).parents[1]
 CONNECT_CONTEXT = "images/kafka-connect"
 AGENTS_CONTEXT = "images/java-agents"
+GRAFANA_SOURCES = ("images/grafana", "components/observability/files/dashboards")
 RECONCILE_SOURCES = ("images/reconcile", "reconcile")
 DIGEST_LENGTH = 12
 
@@ -96,6 +98,20 @@ class Images:
             f"scylla-pg-cdc/reconcile:{digest[:DIGEST_LENGTH]}",
             docker.RemoteImageBuildArgs(
                 context=".", dockerfile="images/reconcile/Dockerfile", build_args={"BASE_IMAGE": base.name}
+            ),
+            triggers={"base": base.image_id},
+        ).image_id
+
+    def grafana_id(self) -> pulumi.Output[str]:
+        """Id of Grafana's image with our dashboards in it, built here."""
+        base = self._image("grafana", self.reference("grafana"))
+        digest = tree_digest(*(PROJECT / source for source in GRAFANA_SOURCES))
+        parts = (digest, self.reference("grafana"))
+        return self._image(
+            "grafana-with-dashboards",
+            f"scylla-pg-cdc/grafana:{sha256(' '.join(parts).encode()).hexdigest()[:DIGEST_LENGTH]}",
+            docker.RemoteImageBuildArgs(
+                context=".", dockerfile="images/grafana/Dockerfile", build_args={"BASE_IMAGE": base.name}
             ),
             triggers={"base": base.image_id},
         ).image_id

@@ -9,6 +9,7 @@ import pulumi_docker as docker
 
 from components import ports
 from components.observability.alertmanager import AlertmanagerArgs, alertmanager_service
+from components.observability.grafana import GrafanaArgs, grafana_service
 from components.observability.postgres_exporter import PostgresExporterArgs, postgres_exporter_service
 from components.observability.prometheus import PrometheusArgs, prometheus_service
 from components.observability.targets import Target, java_target, vault_target
@@ -45,6 +46,8 @@ class Monitoring:
         ]
         if self._settings.monitoring.alertmanager:
             started.append(self._service(self._alertmanager(), []))
+        if self._settings.monitoring.grafana:
+            started.append(self._service(self._grafana(), []))
         return [service for service in started if service]
 
     def _service(self, args: ServiceArgs, wait_for: list[pulumi.Resource]) -> Service | None:
@@ -93,6 +96,14 @@ class Monitoring:
             publish=not self._on_swarm,
         )
 
+    def _grafana(self) -> ServiceArgs:
+        args = GrafanaArgs(
+            host=self._host,
+            image=self._images.grafana_id(),
+            admin_password=self._settings.monitoring.grafana_password,
+        )
+        return grafana_service(args, publish=not self._on_swarm)
+
     def _postgres_exporter(self, postgres: Postgres) -> ServiceArgs:
         return postgres_exporter_service(
             PostgresExporterArgs(
@@ -114,6 +125,8 @@ def targets(settings: Settings) -> Iterator[Target]:
     yield from _job_targets(settings)
     if settings.monitoring.alertmanager:
         yield Target("alertmanager", "alertmanager", f"alertmanager:{ports.ALERTMANAGER}")
+    if settings.monitoring.grafana:
+        yield Target("grafana", "grafana", f"grafana:{ports.GRAFANA}")
     yield Target("prometheus", "prometheus", f"127.0.0.1:{ports.PROMETHEUS}")
     for job, addresses in settings.monitoring.targets.items():
         path, parameters = (VAULT_METRICS_PATH, {"format": "prometheus"}) if job == "vault" else ("/metrics", {})
@@ -165,4 +178,6 @@ def endpoints(settings: Settings) -> dict[str, str]:
     published = {"prometheus": ports.PUBLISHED_PROMETHEUS}
     if settings.monitoring.alertmanager:
         published["alertmanager"] = ports.PUBLISHED_ALERTMANAGER
+    if settings.monitoring.grafana:
+        published["grafana"] = ports.PUBLISHED_GRAFANA
     return {name: f"http://{host}:{port + offset}" for name, port in published.items()}

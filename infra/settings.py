@@ -157,6 +157,9 @@ class MonitoringSettings:
     """Whether alerts are sent to somebody; Prometheus shows them anyway."""
     alert_webhook_url: str
     """Where; empty: nowhere."""
+    grafana: bool
+    grafana_password: pulumi.Output[str]
+    """Password of Grafana's user `admin`."""
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,10 @@ def _commands(settings: Settings) -> dict[str, str]:
 
 
 def _credentials(settings: Settings) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:
-    return {
+    grafana: dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]] = {
+        "grafana": {"username": "admin", "password": settings.monitoring.grafana_password}
+    }
+    return (grafana if settings.monitoring.grafana else {}) | {
         "scylla": {"username": settings.scylla.admin_user, "password": settings.scylla.admin_password},
         "postgres": {
             "username": settings.postgres.admin_user,

@@ -26,6 +26,7 @@ SECRET_KEYS: Final = (
     "monitorPassword",
     "scyllaCanaryPassword",
     "canaryPassword",
+    "grafanaAdminPassword",
     "vaultToken",
 )
 

@@ -29,6 +29,7 @@ SECRETS = {
             "monitorPassword",
             "scyllaCanaryPassword",
             "canaryPassword",
+            "grafanaAdminPassword",
             "vaultToken",
         ),
     )

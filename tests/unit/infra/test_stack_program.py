@@ -50,7 +50,7 @@ def test_provider_addresses_are_plain_configuration(program: Program) -> None:
 def test_every_container_is_limited_checked_and_published_on_loopback_only(dev: Program) -> None:
     containers = dev.of_type("docker:index/container:Container")
 
-    assert len(containers) == 15
+    assert len(containers) == 16
     for container in containers:
         inputs = container.inputs
         assert inputs["memory"] > 0
@@ -77,6 +77,7 @@ def test_secret_files_are_secret_and_readable_by_their_owner_only(dev: Program) 
     protected = {path for path, (permissions, _) in files.items() if permissions == "0400"}
     assert protected == {
         *("/run/postgres-admin-password", "/etc/postgres-exporter/password", "/etc/alertmanager/alertmanager.yml"),
+        "/run/grafana/admin-password",
         *("/vault/approle/role-id", "/vault/approle/secret-id"),
     }
     assert all(files[path][1] for path in protected)
@@ -90,7 +91,7 @@ def test_port_offset_moves_every_published_port() -> None:
         for container in moved.of_type("docker:index/container:Container")
         for port in container.inputs.get("ports", [])
     }
-    assert published == {29592, 28581, 28583, 29542, 25932, 28700, 29608, 29690, 29693}
+    assert published == {29592, 28581, 28583, 29542, 25932, 28700, 29608, 29690, 29693, 23500}
     assert moved.outputs["endpoints"]["connect"] == "http://127.0.0.1:28583"
 
 
@@ -225,7 +226,7 @@ def test_prod_runs_agents_workers_reconcile_and_monitoring_on_swarm_and_nothing_
     assert prod.of_type("docker:index/container:Container") == []
     assert prod.names("docker:index/service:Service") == {
         *("vault-agent", "connect", "reconcile-agent", "reconcile"),
-        *("prometheus", "alertmanager", "postgres-exporter", "canary-agent", "canary"),
+        *("prometheus", "alertmanager", "grafana", "postgres-exporter", "canary-agent", "canary"),
     }
     worker = prod.one("docker:index/service:Service", "connect").inputs
     assert worker["mode"]["replicated"]["replicas"] == 2
@@ -292,7 +293,7 @@ def test_the_confluent_sink_is_a_choice() -> None:
 
 def test_outputs_name_every_endpoint_and_the_next_commands(program: Program) -> None:
     services = {"kafka", "schema_registry", "connect", "scylla", "postgres", "vault"}
-    assert set(program.outputs["endpoints"]) - {"reconcile", "prometheus", "alertmanager"} == services
+    assert set(program.outputs["endpoints"]) - {"reconcile", "prometheus", "alertmanager", "grafana"} == services
     assert all(program.outputs["endpoints"].values())
     assert program.outputs["connectors"] == {"source": "scylla-source", "sink": "postgres-sink"}
     assert program.outputs["tables"][0]["keys"] == ["id"]
@@ -303,5 +304,5 @@ def test_containers_output_names_every_service(dev: Program) -> None:
     assert set(dev.outputs["containers"]) == {
         *("zookeeper", "kafka-1", "schema-registry", "scylla", "postgres", "vault", "vault-agent", "connect-1"),
         *("reconcile-agent", "reconcile", "postgres-exporter", "prometheus"),
-        *("alertmanager", "canary-agent", "canary"),
+        *("alertmanager", "grafana", "canary-agent", "canary"),
     }
