@@ -34,7 +34,7 @@ up: bootstrap ## bring the pipeline up from nothing and check it with rows of it
 preview: bootstrap ## show what `make up` would change; needs no service
 	@$(CDC) preview $(stack) $(args)
 
-status: bootstrap ## show services and connectors; fails when something is wrong
+status: bootstrap ## show services, connectors, figures and alerts; fails when something is wrong
 	@$(CDC) status $(stack) $(ARGS)
 
 smoke: bootstrap ## write, change and delete rows and measure when PostgreSQL shows it
