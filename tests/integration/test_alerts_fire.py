@@ -1,7 +1,7 @@
 """Real faults on a real stack make the alerts fire that name them, within two minutes; without faults none fires.
 
-`make test` makes a few faults at once. `make test-alerts` stops each service in turn, and watches for half an hour under
-load that nothing fires.
+`make test` makes a few faults at once. `make test-alerts` stops each service in turn, and sees nothing fire in half an
+hour under load.
 """
 
 from __future__ import annotations
