@@ -6,7 +6,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from ops.dashboards.parts import CONNECTOR, Figure, Graph, Query, Row, make
 
-JOURNAL = 'max by (topic) (kafka_log_end_offset{topic=~"_schemas|kafkasql-journal"})'
+ENTRIES = 'kafka_log_end_offset{topic=~"_schemas|kafkasql-journal"}'
+JOURNAL = f"max by (topic) ({ENTRIES})"
 """The topic in which the registry keeps what it knows: Confluent's, or Apicurio's."""
 
 
@@ -45,7 +46,7 @@ def schemas() -> Dashboard:
                     ),
                     Figure(
                         "Changes in the registry, 24 h",
-                        Query(f"sum({JOURNAL} - ({JOURNAL} offset 24h or {JOURNAL} * 0))"),
+                        Query(f"sum({JOURNAL} - (max by (topic) ({ENTRIES} offset 24h) or {JOURNAL} * 0))"),
                         "none",
                         "Entries in its journal: schemas, levels. Of a younger stack, all.",
                         decimals=0,

@@ -5,6 +5,7 @@ A database that does not answer is what the canary is there to notice: it says s
 
 from __future__ import annotations
 
+import random
 import signal
 import threading
 import time
@@ -50,6 +51,8 @@ class Writer:
     metrics: CanaryMetrics
     open_source: OpenSource
     clock: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = partial(random.uniform, 0.9, 1.1)
+    """Rows at exact intervals would always meet the source's windows at the same moment, and measure that one."""
     _source: Source | None = None
 
     def step(self) -> float:
@@ -70,7 +73,7 @@ class Writer:
         taken = self.clock() - begin
         self.metrics.write.observe(taken)
         self.metrics.up.labels("scylla").set(1)
-        return max(0.0, self.settings.every_seconds - taken)
+        return max(0.0, self.settings.every_seconds * self.jitter() - taken)
 
     def close(self) -> None:
         """Close the connection, if there is one."""

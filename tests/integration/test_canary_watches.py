@@ -48,7 +48,8 @@ def test_its_latency_agrees_with_that_of_the_smoke_run(pipeline: Pipeline, prome
     wait_until("the canary has measured as well", lambda: total("count") >= count + BEATS)
 
     by_canary = (total("sum") - seconds) / (total("count") - count)
-    by_smoke = sum(smoke.insert_ms) / len(smoke.insert_ms) / 1000
+    # The rows of one kind are written at once, so that they meet the windows at one moment; three kinds, at three.
+    by_smoke = sum(smoke.all_ms) / len(smoke.all_ms) / 1000
     print(f"\nlatency by the canary {by_canary:.2f} s, by the smoke run {by_smoke:.2f} s")
     assert abs(by_canary - by_smoke) <= AGREEMENT * by_smoke
 

@@ -50,7 +50,7 @@ def test_postgresql_itself_is_seen(prometheus: Prometheus) -> None:
 
 
 def test_vault_is_seen_unsealed(prometheus: Prometheus) -> None:
-    assert wait_until("Vault says so", lambda: prometheus.value("vault_core_unsealed") == 1)
+    assert wait_until("Vault says so", lambda: prometheus.value("max(vault_core_unsealed)") == 1)
 
 
 @pytest.mark.parametrize("metric", sorted(documented()))

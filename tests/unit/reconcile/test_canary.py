@@ -74,7 +74,7 @@ def parts() -> Parts:
     database, clock = Database(), Clock()
     watch = Watch(SETTINGS.slots, START_MS)
     metrics = CanaryMetrics(SETTINGS, watch, lambda: START_MS + int((clock.now - 100) * 1000))
-    writer = Writer(SETTINGS, watch, metrics, database.open, clock)
+    writer = Writer(SETTINGS, watch, metrics, database.open, clock, lambda: 1.0)
     reader = Reader(SETTINGS, watch, metrics, database.open, clock)
     return Parts(database, clock, watch, metrics, writer, reader)
 
