@@ -204,7 +204,7 @@ def connectors() -> Dashboard:
                     ),
                     Graph(
                         "Rebalances",
-                        [Query("kafka_connect_worker_rebalance_completed_rebalances_total", "{{service}}")],
+                        [Query("kafka_connect_worker_rebalance_completed_rebalances", "{{service}}")],
                         "short",
                         "Since the worker started. The group stands still while it rebalances.",
                     ),

@@ -7,6 +7,7 @@ hour under load.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from uuid import uuid4
@@ -97,7 +98,6 @@ def test_several_faults_at_once_are_all_named_and_afterwards_nothing_fires(
             fires(prometheus, "CdcServiceDown", service="schema-registry"),
             fires(prometheus, "CdcConnectorNotRunning", connector=source, status="paused"),
             fires(prometheus, "CdcDlqNotEmpty"),
-            fires(prometheus, "CdcCanaryOld"),
         ):
             wait_until("the alert fires", alert, NAMED_WITHIN_SECONDS)
         alertmanager = pipeline.outputs.endpoints["alertmanager"]
@@ -106,7 +106,6 @@ def test_several_faults_at_once_are_all_named_and_afterwards_nothing_fires(
 
     pipeline.wait_running()
     wait_until("no critical alert fires", lambda: not critical(prometheus), SILENT_WITHIN_SECONDS)
-    wait_until("the queue is empty", lambda: not fires(prometheus, "CdcDlqNotEmpty")(), SILENT_WITHIN_SECONDS)
     pipeline.wait_equal(["shop.users"])
 
 
@@ -116,6 +115,8 @@ def test_stopping_any_service_names_it(pipeline: Pipeline, prometheus: Prometheu
         with stopped(pipeline, service):
             named = fires(prometheus, "CdcServiceDown", service=service)
             wait_until(f"an alert names {service}", named, NAMED_WITHIN_SECONDS)
+            if service == "connect-1":
+                wait_until("the canary is old", fires(prometheus, "CdcCanaryOld"), NAMED_WITHIN_SECONDS)
         if service == "vault":
             wait_until("it says that it is sealed", fires(prometheus, "CdcVaultSealed"), NAMED_WITHIN_SECONDS)
             bring_up()  # unseals
@@ -126,10 +127,8 @@ def test_stopping_any_service_names_it(pipeline: Pipeline, prometheus: Prometheu
 def test_nothing_fires_under_load(pipeline: Pipeline, prometheus: Prometheus) -> None:
     before = {alert["alertname"] for alert in prometheus.firing()}
     with writing(pipeline, seed=7):
-        begin = prometheus.value("time()") or 0
-        wait_until(
-            "the load has run", lambda: (prometheus.value("time()") or 0) - begin >= QUIET_SECONDS, QUIET_SECONDS + 60
-        )
+        begin = time.monotonic()
+        wait_until("the load has run", lambda: time.monotonic() - begin >= QUIET_SECONDS, QUIET_SECONDS + 60)
         history = f'max_over_time(ALERTS{{alertstate="firing"}}[{QUIET_SECONDS}s])'
         fired = {sample.labels["alertname"] for sample in prometheus.query(history)}
 
