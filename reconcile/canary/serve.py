@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -51,8 +51,8 @@ class Writer:
     metrics: CanaryMetrics
     open_source: OpenSource
     clock: Callable[[], float] = time.monotonic
-    jitter: Callable[[], float] = partial(random.uniform, 0.9, 1.1)
-    """Rows at exact intervals would always meet the source's windows at the same moment, and measure that one."""
+    jitter: Callable[[], float] = field(default=lambda: random.uniform(0.9, 1.1))  # noqa: S311 no secret
+    """Factor of the interval. Rows at exact intervals would always meet the source's windows at the same moment, and measure that one."""
     _source: Source | None = None
 
     def step(self) -> float:
