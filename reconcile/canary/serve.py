@@ -52,7 +52,7 @@ class Writer:
     open_source: OpenSource
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = field(default=lambda: random.uniform(0.9, 1.1))  # noqa: S311 no secret
-    """Factor of the interval; rows at exact intervals would always meet the source's windows at one moment of theirs."""
+    """Factor of the interval; rows at exact intervals would always meet the source's windows at one moment."""
     _source: Source | None = None
 
     def step(self) -> float:
