@@ -18,7 +18,7 @@ TEST_ORDER := tests/unit tests/contract tests/integration tests/chaos tests/dest
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap up preview status smoke demo reconcile down env test test-reconcile-million bench check test-java
+.PHONY: help bootstrap up preview status smoke demo reconcile down env test test-reconcile-million test-alerts bench check test-java
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-23s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ up: bootstrap ## bring the pipeline up from nothing and check it with rows of it
 preview: bootstrap ## show what `make up` would change; needs no service
 	@$(CDC) preview $(stack) $(args)
 
-status: bootstrap ## show services and connectors; fails when something is wrong
+status: bootstrap ## show services, connectors, figures and alerts; fails when something is wrong
 	@$(CDC) status $(stack) $(ARGS)
 
 smoke: bootstrap ## write, change and delete rows and measure when PostgreSQL shows it
@@ -69,6 +69,11 @@ test-reconcile-million: bootstrap ## the reconcile fault tests on 1,000,000 rows
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && CDC_TEST_RECONCILE_ROWS=1000000 CDC_TEST_RECONCILE_RUNS=10 \
 		$(BIN)/pytest tests/integration/test_reconcile_faults.py -s $(ARGS)
+
+test-alerts: bootstrap ## stop each service and see it named; half an hour under load without an alert; takes long
+	@$(CDC) prepare
+	@eval "$$($(CDC) env)" && CDC_TEST_EVERY_SERVICE=1 CDC_TEST_QUIET_SECONDS=1800 \
+		$(BIN)/pytest tests/integration/test_alerts_fire.py -s $(ARGS)
 
 bench: bootstrap ## measure latency, throughput, recovery and reconcile (ARGS=tests/bench/reconcile)
 	@$(CDC) prepare

@@ -10,6 +10,7 @@ import pulumi_kafka as kafka
 
 from components import ports
 from components.configured import Server
+from components.observability.jmx import jmx_environment
 from components.service import HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
 
 HOUR_MS = 3_600_000
@@ -28,6 +29,8 @@ class KafkaClusterArgs:
     replication_factor: int
     """Replicas of Kafka's own topics (offsets, transactions)."""
     min_insync_replicas: int
+    monitored: bool = False
+    """The images hold the JMX exporter, and it is to run."""
 
 
 class KafkaCluster(pulumi.ComponentResource):
@@ -65,6 +68,7 @@ class KafkaCluster(pulumi.ComponentResource):
                     "ZOOKEEPER_CLIENT_PORT": str(ports.ZOOKEEPER_CLIENT),
                     "ZOOKEEPER_TICK_TIME": "2000",
                     "KAFKA_HEAP_OPTS": "-Xms128m -Xmx256m",
+                    **jmx_environment("KAFKA_OPTS", "zookeeper", enabled=self._args.monitored),
                 },
                 volumes=[
                     Volume(data.name, "/var/lib/zookeeper/data"),
@@ -118,6 +122,7 @@ class KafkaCluster(pulumi.ComponentResource):
             # A group that forms anew waits this long for more members; ours are few and start together.
             "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "500",
             "KAFKA_HEAP_OPTS": f"-Xms{args.heap_mb}m -Xmx{args.heap_mb}m",
+            **jmx_environment("KAFKA_OPTS", "kafka", enabled=args.monitored),
         }
 
 

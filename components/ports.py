@@ -9,6 +9,19 @@ POSTGRES = 5432
 VAULT = 8200
 RECONCILE = 9108
 """Metrics and health of the reconcile job."""
+CANARY = 9109
+"""Metrics and health of the canary."""
+JMX_METRICS = 9404
+"""Metrics of every Java service, shown by the JMX exporter inside of it."""
+VAULT_METRICS = 8202
+"""Metrics of the Vault server, without a token; never published."""
+VAULT_AGENT_METRICS = 8203
+POSTGRES_METRICS = 9187
+ALERTMANAGER = 9093
+GRAFANA = 3000
+SCYLLA_METRICS = 9180
+"""ScyllaDB's own metrics."""
+PROMETHEUS = 9090
 
 PUBLISHED_KAFKA_FIRST = 29092
 """Broker 1; broker n gets this plus n - 1."""
@@ -18,3 +31,6 @@ PUBLISHED_CQL = 29042
 PUBLISHED_POSTGRES = 25432
 PUBLISHED_VAULT = 28200
 PUBLISHED_RECONCILE = 29108
+PUBLISHED_PROMETHEUS = 29190
+PUBLISHED_ALERTMANAGER = 29193
+PUBLISHED_GRAFANA = 23000

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components import ports
+from components.observability.jmx import jmx_environment
 from components.service import HealthCheck, Host, Port, Service, ServiceArgs
 
 
@@ -19,6 +20,8 @@ class SchemaRegistryArgs:
     bootstrap_servers: str
     replication_factor: int
     """Replicas of the registry's own topic."""
+    monitored: bool = False
+    """The image holds the JMX exporter, and it is to run."""
 
 
 class SchemaRegistry(pulumi.ComponentResource):
@@ -45,6 +48,7 @@ class SchemaRegistry(pulumi.ComponentResource):
                     "SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS": args.bootstrap_servers,
                     "SCHEMA_REGISTRY_KAFKASTORE_TOPIC_REPLICATION_FACTOR": str(args.replication_factor),
                     "SCHEMA_REGISTRY_HEAP_OPTS": "-Xms256m -Xmx384m",
+                    **jmx_environment("SCHEMA_REGISTRY_OPTS", "schema-registry", enabled=args.monitored),
                 },
                 ports=[Port(ports.SCHEMA_REGISTRY, ports.PUBLISHED_SCHEMA_REGISTRY)],
                 health=HealthCheck(f"curl -fsS http://localhost:{ports.SCHEMA_REGISTRY}/subjects"),

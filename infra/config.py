@@ -14,9 +14,11 @@ import pulumi
 from components.kafka_connect.configs import ReplicatedTable
 from components.postgres.migrations import parse_migrations
 from infra.settings import (
+    CanarySettings,
     ConnectSettings,
     DockerSettings,
     KafkaSettings,
+    MonitoringSettings,
     PostgresSettings,
     ReconcileSettings,
     RegistrySettings,
@@ -33,6 +35,7 @@ MIN_RETENTION_HOURS = 24
 """A shorter retention could drop records that a stopped sink has not read after a night."""
 
 TABLE_EXAMPLE = "[{source: shop.users, target: public.users, partitionKey: [id]}]"
+MONITORED_JOBS = ("connect", "kafka", "zookeeper", "schema-registry", "scylla", "postgres", "vault")
 TABLE_KEYS = {"source", "target", "partitionKey", "clusteringKey", "columns", "schemaCompatibility", "migrations"}
 COMPATIBILITY_LEVELS = (
     "BACKWARD",
@@ -74,6 +77,9 @@ class _Reader:
     def text(self, key: str, example: str = "...") -> str:
         return self._typed(key, self._config.get, example, "")
 
+    def optional(self, key: str) -> str:
+        return self._config.get(key) or ""
+
     def integer(self, key: str, minimum: int = 0) -> int:
         value = self._typed(key, self._config.get_int, str(minimum), minimum)
         if value < minimum:
@@ -102,6 +108,14 @@ class _Reader:
             self.problem(key, "must be a mapping", "{}")
             return {}
         return {str(name): str(item) for name, item in value.items()}
+
+    def addresses(self, key: str, example: str) -> dict[str, list[str]]:
+        """Lists of `host:port` by name."""
+        value: Any = self._typed(key, self._config.get_object, example, {})
+        if not isinstance(value, dict) or not all(isinstance(each, list) for each in value.values()):
+            self.problem(key, "must be a mapping of lists", example)
+            return {}
+        return {str(name): [str(address) for address in each] for name, each in value.items()}
 
     def secret(self, key: str) -> pulumi.Output[str]:
         if not self._config.get(key):
@@ -142,6 +156,7 @@ def load_settings() -> Settings:
         postgres=_postgres(reader),
         vault=_vault(reader),
         reconcile=_reconcile(reader),
+        monitoring=_monitoring(reader),
         tables=_tables(reader, reader.text("schemaCompatibility")),
     )
     if reader.problems:
@@ -271,6 +286,38 @@ def _reconcile(reader: _Reader) -> ReconcileSettings:
     for name, problem in schedule_problems(schedule).items():
         reader.problem(keys[name], problem, {"cron": '"0 2 * * *"', "time_zone": "Europe/Berlin"}.get(name, "[sun]"))
     return reconcile
+
+
+def _monitoring(reader: _Reader) -> MonitoringSettings:
+    enabled = reader.flag("monitoring")
+    grafana = reader.flag("grafanaEnabled") and enabled
+    targets = reader.addresses("monitoringTargets", '{kafka: ["kafka-1.internal:9404"]}')
+    for job in sorted(set(targets) - set(MONITORED_JOBS)):
+        what = f"{job!r} is not one of {', '.join(MONITORED_JOBS)}"
+        reader.problem("monitoringTargets", what, '{kafka: ["kafka-1.internal:9404"]}')
+    return MonitoringSettings(
+        enabled=enabled,
+        retention_days=reader.integer("monitoringRetentionDays", 1),
+        memory_mb=reader.integer("prometheusMemoryMb", 128),
+        targets=targets,
+        postgres_password=reader.secret("monitorPassword") if enabled else pulumi.Output.secret(""),
+        canary=_canary(reader, enabled),
+        alertmanager=reader.flag("alertmanagerEnabled") and enabled,
+        alert_webhook_url=reader.optional("alertWebhookUrl"),
+        grafana=grafana,
+        grafana_password=reader.secret("grafanaAdminPassword") if grafana else pulumi.Output.secret(""),
+    )
+
+
+def _canary(reader: _Reader, monitoring: bool) -> CanarySettings:
+    enabled = reader.flag("canaryEnabled") and monitoring
+    nothing = pulumi.Output.secret("")
+    return CanarySettings(
+        enabled=enabled,
+        interval_seconds=reader.integer("canaryIntervalSeconds", 1),
+        scylla_password=reader.secret("scyllaCanaryPassword") if enabled else nothing,
+        postgres_password=reader.secret("canaryPassword") if enabled else nothing,
+    )
 
 
 def _tables(reader: _Reader, compatibility: str) -> list[TableSettings]:

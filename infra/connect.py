@@ -69,6 +69,7 @@ class ConnectWorkers:
             role_id=role.role_id,
             secret_id=role.secret_id,
             secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
+            monitored=self._settings.monitoring.enabled,
         )
         workers = WorkerArgs(
             host=self._host,
@@ -79,6 +80,7 @@ class ConnectWorkers:
             heap_mb=settings.heap_mb,
             workers=settings.workers,
             secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
+            monitored=self._settings.monitoring.enabled,
         )
         if settings.mode == "service":
             return self._swarm(agent, workers, [*role.ready, *wait_for])
@@ -117,16 +119,17 @@ class ConnectWorkers:
                 worker_service(workers, alias, publish=number == 1),
                 pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[rendered, *wait_for])),
             )
-            for number, alias in enumerate(_worker_aliases(self._settings.connect.workers), start=1)
+            for number, alias in enumerate(worker_aliases(self._settings.connect.workers), start=1)
         ]
         first = services[0].container
         url = f"http://{self._host.address(ports.PUBLISHED_CONNECT_REST)}"
         gate = _connect_gate(url, [service.container for service in services])
-        inside = f"http://{_worker_aliases(1)[0]}:{ports.CONNECT_REST}"
+        inside = f"http://{worker_aliases(1)[0]}:{ports.CONNECT_REST}"
         return Connect(Server(gate, first), url, inside, [rendered, *services])
 
 
-def _worker_aliases(workers: int) -> list[str]:
+def worker_aliases(workers: int) -> list[str]:
+    """Names of the workers on one Docker host."""
     return [f"connect-{number}" for number in range(1, workers + 1)]
 
 
@@ -169,7 +172,7 @@ def source_config(settings: Settings, scylla: Scylla, registry: Registry) -> Scy
     return ScyllaSourceConfig(
         topic_prefix=connect.topic_prefix,
         contact_points=tuple(scylla.contact_points_inside),
-        tables=tuple(table.replicated for table in settings.tables),
+        tables=tuple(table.replicated for table in settings.replicated),
         converter=AvroConverterConfig(registry.url_inside, auto_register=True),
         offsets_topic=SOURCE_OFFSETS_TOPIC,
         window_size_ms=connect.window_size_ms,
@@ -195,7 +198,7 @@ def sink_config(
             ssl_mode=settings.postgres.ssl_mode,
         ),
         "topic_prefix": connect.topic_prefix,
-        "tables": tuple(table.replicated for table in settings.tables),
+        "tables": tuple(table.replicated for table in settings.replicated),
         "converter": AvroConverterConfig(registry.url_inside, auto_register=False),
         "dlq_topic": DLQ_TOPIC,
         "dlq_replication_factor": settings.kafka.replication_factor,

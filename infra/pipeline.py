@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.kafka import PipelineTopics, PipelineTopicsArgs
-from components.postgres.roles import OWNER, RECONCILE, WRITER, Warehouse, WarehouseArgs
+from components.postgres.roles import CANARY, OWNER, RECONCILE, WRITER, CanaryLogin, Warehouse, WarehouseArgs
 from components.postgres.target_table import TargetTable, TargetTableArgs
 from components.registry_client import subjects_of
 from components.registry_compatibility import Compatibility
@@ -19,11 +19,12 @@ from components.scylla.superuser import SuperuserPassword, SuperuserPasswordArgs
 from components.scylla.table import Table, TableArgs
 from components.vault.secrets import MOUNT, LoginSecret, PipelineSecrets, PipelineSecretsArgs
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
-from infra.settings import Settings, TableSettings
+from infra.settings import CANARY_TABLE, Settings, TableSettings
 
 CONNECT_GROUP = "cdc-connect"
 CONNECT_ROLE = "connect"
 RECONCILE_ROLE = "reconcile"
+CANARY_ROLE = "canary"
 """AppRoles in Vault."""
 DLQ_TOPIC = "dlq-postgres-sink"
 DLQ_LEDGER_TOPIC = f"{DLQ_TOPIC}-handled"
@@ -34,6 +35,8 @@ RECONCILER = "cdc_reconcile"
 """ScyllaDB role of the reconcile job."""
 RECONCILE_SECRETS = f"{MOUNT}/data/reconcile"
 """Where the reconcile job's logins are in Vault."""
+CANARY_SECRETS = f"{MOUNT}/data/canary"
+"""Where the canary's logins are in Vault."""
 STREAMS_KEYSPACE = "system_distributed"
 """ScyllaDB publishes the CDC stream ids there."""
 
@@ -65,7 +68,7 @@ def source_tables(
             )
         ]
     inside = scylla.server.options(None, admin)
-    managed = [table for table in settings.tables if table.columns]
+    managed = [table for table in settings.replicated if table.columns]
     keyspaces: dict[str, pulumi.Resource] = {
         name: Keyspace(
             name,
@@ -85,13 +88,10 @@ def source_tables(
     readers = [
         Role(
             name,
-            RoleArgs(name=name, password=password, contact_points=points, grants=_reader_grants(settings)),
+            RoleArgs(name=name, password=password, contact_points=points, grants=grants),
             scylla.server.options(None, [*admin, *tables]),
         )
-        for name, password in (
-            (READER, settings.scylla.reader_password),
-            (RECONCILER, settings.scylla.reconcile_password),
-        )
+        for name, password, grants in _source_roles(settings)
     ]
     preflight = Preflight(
         "source-tables",
@@ -106,9 +106,9 @@ def source_tables(
                     "partition_key": list(table.replicated.partition_key),
                     "clustering_key": list(table.replicated.clustering_key),
                 }
-                for table in settings.tables
+                for table in settings.replicated
             ],
-            triggers=[table.columns or {} for table in settings.tables],
+            triggers=[table.columns or {} for table in settings.replicated],
         ),
         scylla.server.options(None, [*admin, *tables, *levels]),
     )
@@ -133,9 +133,25 @@ def _source_table(settings: Settings, scylla: Scylla, table: TableSettings, keys
     )
 
 
-def _reader_grants(settings: Settings) -> list[dict[str, pulumi.Input[str]]]:
-    """A reader sees the replicated tables, their logs and the stream ids, nothing else."""
-    sources = [table.replicated.source for table in settings.tables]
+def _source_roles(settings: Settings) -> list[tuple[str, pulumi.Output[str], list[dict[str, pulumi.Input[str]]]]]:
+    """Each role with its password and grants."""
+    scylla, canary = settings.scylla, settings.monitoring.canary
+    roles = [
+        (READER, scylla.reader_password, _reader_grants(settings.replicated)),
+        (RECONCILER, scylla.reconcile_password, _reader_grants(settings.tables)),
+    ]
+    if canary.enabled:
+        grant: dict[str, pulumi.Input[str]] = {
+            "permission": "MODIFY",
+            "resource": f"TABLE {CANARY_TABLE.replicated.source}",
+        }
+        roles.append((CANARY, canary.scylla_password, [grant]))
+    return roles
+
+
+def _reader_grants(tables: Sequence[TableSettings]) -> list[dict[str, pulumi.Input[str]]]:
+    """A reader sees replicated tables, their logs and the stream ids, nothing else."""
+    sources = [table.replicated.source for table in tables]
     resources = [
         *(f"TABLE {source}" for source in sources),
         *(f"TABLE {source}_scylla_cdc_log" for source in sources),
@@ -158,7 +174,8 @@ def target_tables(
     settings: Settings, scylla: Scylla, postgres: Postgres, sources: Sequence[pulumi.Resource]
 ) -> Targets:
     """Database, roles, grants and target tables in PostgreSQL."""
-    replicated = [table.replicated for table in settings.tables]
+    replicated = [table.replicated for table in settings.replicated]
+    canary = settings.monitoring.canary
     warehouse = Warehouse(
         "warehouse",
         WarehouseArgs(
@@ -168,6 +185,9 @@ def target_tables(
             writer_password=settings.postgres.writer_password,
             reconcile_password=settings.postgres.reconcile_password,
             writer_adds_columns=settings.connect.schema_evolution == "basic",
+            canary=CanaryLogin(CANARY_TABLE.replicated.target_schema, canary.postgres_password)
+            if canary.enabled
+            else None,
         ),
     )
     tables = {
@@ -187,13 +207,18 @@ def target_tables(
             ),
             postgres.server.options(None, [*warehouse.ready, *sources]),
         )
-        for table in settings.tables
+        for table in settings.replicated
     }
     return Targets(tables, [*warehouse.ready, *tables.values()])
 
 
 def pipeline_secrets(settings: Settings, vault: Vault) -> PipelineSecrets:
-    """The logins of connectors and reconcile job in Vault, and the AppRole that reads each."""
+    """The logins of connectors, reconcile job and canary in Vault, and the AppRole that reads each."""
+    canary = settings.monitoring.canary
+    canary_logins = {
+        "canary/scylla": LoginSecret(CANARY, canary.scylla_password),
+        "canary/postgres": LoginSecret(CANARY, canary.postgres_password),
+    }
     return PipelineSecrets(
         "secrets",
         PipelineSecretsArgs(
@@ -203,8 +228,10 @@ def pipeline_secrets(settings: Settings, vault: Vault) -> PipelineSecrets:
                 "postgres": LoginSecret(WRITER, settings.postgres.writer_password),
                 "reconcile/scylla": LoginSecret(RECONCILER, settings.scylla.reconcile_password),
                 "reconcile/postgres": LoginSecret(RECONCILE, settings.postgres.reconcile_password),
+                **(canary_logins if canary.enabled else {}),
             },
-            consumers={CONNECT_ROLE: "cdc-pipeline", RECONCILE_ROLE: "cdc-reconcile"},
+            consumers={CONNECT_ROLE: "cdc-pipeline", RECONCILE_ROLE: "cdc-reconcile"}
+            | ({CANARY_ROLE: "cdc-canary"} if canary.enabled else {}),
         ),
     )
 
@@ -216,7 +243,7 @@ def pipeline_topics(settings: Settings, kafka: Kafka) -> list[pulumi.Resource]:
         "topics",
         PipelineTopicsArgs(
             server=kafka.server,
-            table_topics=[table.replicated.topic(settings.connect.topic_prefix) for table in settings.tables],
+            table_topics=[table.replicated.topic(settings.connect.topic_prefix) for table in settings.replicated],
             heartbeat_topic=heartbeat_topic(settings),
             dlq_topic=DLQ_TOPIC,
             dlq_ledger_topic=DLQ_LEDGER_TOPIC,
@@ -242,7 +269,7 @@ def registry_compatibility(settings: Settings, registry: Registry) -> list[pulum
     after = registry.server.options(None, [level])
     subjects = [
         Compatibility(subject, registry.url_outside, table.compatibility, subject, after)
-        for table in settings.tables
+        for table in settings.replicated
         for subject in subjects_of(table.replicated.topic(settings.connect.topic_prefix))
     ]
     return [level, *subjects]

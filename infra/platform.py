@@ -80,6 +80,7 @@ class Platform:
         self._docker = docker_provider
         self._images = images
         self._host = host
+        self._monitored = settings.monitoring.enabled
         self.services: list[Service] = []
 
     def _ours(self) -> pulumi.ResourceOptions:
@@ -117,12 +118,13 @@ class Platform:
             "kafka",
             KafkaClusterArgs(
                 host=self._host,
-                zookeeper_image=self._images.id("zookeeper"),
-                kafka_image=self._images.id("kafka"),
+                zookeeper_image=self._images.java_id("zookeeper", monitored=self._monitored),
+                kafka_image=self._images.java_id("kafka", monitored=self._monitored),
                 brokers=settings.brokers,
                 heap_mb=settings.heap_mb,
                 replication_factor=settings.replication_factor,
                 min_insync_replicas=settings.min_insync_replicas,
+                monitored=self._monitored,
             ),
             self._ours(),
         )
@@ -142,9 +144,10 @@ class Platform:
             "schema-registry",
             SchemaRegistryArgs(
                 host=self._host,
-                image=self._images.id("schema-registry"),
+                image=self._images.java_id("schema-registry", monitored=self._monitored),
                 bootstrap_servers=kafka.bootstrap_inside,
                 replication_factor=self._settings.kafka.replication_factor,
+                monitored=self._monitored,
             ),
             pulumi.ResourceOptions.merge(self._ours(), pulumi.ResourceOptions(depends_on=[kafka.server.gate])),
         )
@@ -157,9 +160,15 @@ class Platform:
         if settings.mode == "external":
             points = settings.contact_points
             return Scylla(self._server("scylla", "cql", points[0], None, None), points, points)
+        stand_in_monitored = self._monitored and self._settings.docker.images == "testbed"
         scylla = ScyllaServer(
             "scylla",
-            ScyllaServerArgs(host=self._host, image=self._images.id("scylla"), memory_mb=settings.memory_mb),
+            ScyllaServerArgs(
+                host=self._host,
+                image=self._images.java_id("scylla", monitored=stand_in_monitored),
+                memory_mb=settings.memory_mb,
+                jmx_exporter=stand_in_monitored,
+            ),
             self._ours(),
         )
         server = self._server("scylla", "cql", scylla.contact_points_outside[0], scylla.service, None)
@@ -197,7 +206,11 @@ class Platform:
             address = settings.address
             provider = vault_provider(self._settings, address)
             return Vault(self._server("vault", "http", f"{address}{VAULT_HEALTH}", None, provider), address, address)
-        vault = VaultServer("vault", VaultServerArgs(host=self._host, image=self._images.id("vault")), self._ours())
+        vault = VaultServer(
+            "vault",
+            VaultServerArgs(host=self._host, image=self._images.id("vault"), monitored=self._monitored),
+            self._ours(),
+        )
         self.services.append(vault.service)
         address = vault.address_outside
         gate = self._gate("vault", "http", f"{address}{VAULT_HEALTH}", vault.service)

@@ -58,6 +58,7 @@ class ReconcileJob:
                 secrets_volume=self._volume_name(SECRETS_VOLUME),
                 alias="reconcile-agent",
                 secrets=RECONCILE_SECRETS,
+                monitored=self._settings.monitoring.enabled,
             )
         )
         on_swarm = self._settings.connect.mode == "service"

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pulumi
 
+from components import canary
 from components.kafka_connect.configs import ReplicatedTable
 
 Mode = Literal["container", "service", "external"]
@@ -129,6 +130,39 @@ class ReconcileSettings:
 
 
 @dataclass(frozen=True)
+class CanarySettings:
+    """The row that is written every few seconds, and seen to arrive."""
+
+    enabled: bool
+    interval_seconds: int
+    scylla_password: pulumi.Output[str]
+    postgres_password: pulumi.Output[str]
+
+
+@dataclass(frozen=True)
+class MonitoringSettings:
+    """What makes the stack visible."""
+
+    enabled: bool
+    retention_days: int
+    """How long Prometheus keeps what it saw."""
+    memory_mb: int
+    """Memory limit of Prometheus."""
+    targets: dict[str, list[str]]
+    """Addresses of the metrics of services that somebody else runs, by job."""
+    postgres_password: pulumi.Output[str]
+    """Password of the role with which PostgreSQL's statistics are read."""
+    canary: CanarySettings
+    alertmanager: bool
+    """Whether alerts are sent to somebody; Prometheus shows them anyway."""
+    alert_webhook_url: str
+    """Where; empty: nowhere."""
+    grafana: bool
+    grafana_password: pulumi.Output[str]
+    """Password of Grafana's user `admin`."""
+
+
+@dataclass(frozen=True)
 class TableSettings:
     """One replicated table."""
 
@@ -139,6 +173,15 @@ class TableSettings:
     """Level that the registry enforces on the table's subjects."""
     migrations: list[dict[str, Any]]
     """Changes of the target that lose something and are wanted all the same."""
+
+
+CANARY_TABLE = TableSettings(
+    ReplicatedTable(source=canary.TABLE, target=canary.TABLE, partition_key=canary.PARTITION_KEY),
+    canary.COLUMNS,
+    "BACKWARD",
+    [],
+)
+"""Created by this project, in a keyspace and a schema of its own."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +198,13 @@ class Settings:
     postgres: PostgresSettings
     vault: VaultSettings
     reconcile: ReconcileSettings
+    monitoring: MonitoringSettings
     tables: list[TableSettings]
+
+    @property
+    def replicated(self) -> list[TableSettings]:
+        """Everything that the connectors carry: the tables of the configuration, and the canary's."""
+        return [*self.tables, *([CANARY_TABLE] if self.monitoring.canary.enabled else [])]
 
     @property
     def prefix(self) -> str:

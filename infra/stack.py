@@ -8,9 +8,12 @@ import pulumi
 import pulumi_docker as docker
 
 from components.service import Host, Service
+from infra.canary import Canary
 from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors
 from infra.images import Images
+from infra.monitoring import Monitoring, endpoints
 from infra.pipeline import (
+    CANARY_ROLE,
     CONNECT_ROLE,
     DLQ_LEDGER_TOPIC,
     DLQ_TOPIC,
@@ -67,7 +70,13 @@ def deploy(settings: Settings) -> None:
         else []
     )
 
-    containers = [*platform.services, *connect.services, *reconcile]
+    watching = Monitoring(settings, engine, images, host).bring_up(postgres) if settings.monitoring.enabled else []
+    if settings.monitoring.canary.enabled:
+        watching += Canary(settings, engine, images, host).bring_up(
+            (scylla, postgres), vault, secrets.roles[CANARY_ROLE], [*sources, *targets.ready]
+        )
+
+    containers = [*platform.services, *connect.services, *reconcile, *watching]
     _export(settings, (kafka, registry, scylla, postgres, vault, connect), containers)
     _export_tables(settings, targets)
 
@@ -99,7 +108,8 @@ def _export(
             "postgres": f"{postgres.host_outside}:{postgres.port_outside}",
             "vault": vault.address_outside,
         }
-        | ({"reconcile": metrics} if (metrics := metrics_url(settings)) else {}),
+        | ({"reconcile": metrics} if (metrics := metrics_url(settings)) else {})
+        | endpoints(settings),
     )
     replicated = [table.replicated for table in settings.tables]
     pulumi.export(
@@ -151,7 +161,10 @@ def _commands(settings: Settings) -> dict[str, str]:
 
 
 def _credentials(settings: Settings) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:
-    return {
+    grafana: dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]] = {
+        "grafana": {"username": "admin", "password": settings.monitoring.grafana_password}
+    }
+    return (grafana if settings.monitoring.grafana else {}) | {
         "scylla": {"username": settings.scylla.admin_user, "password": settings.scylla.admin_password},
         "postgres": {
             "username": settings.postgres.admin_user,

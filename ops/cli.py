@@ -19,11 +19,12 @@ from ops import up as up_command
 from ops.command import Format, FormatOption, Stack
 from ops.command import errors as _errors
 from ops.dlq.cli import app as dlq_app
+from ops.doctor import diagnose
 from ops.errors import OpsError
 from ops.schema.cli import app as schema_app
 from ops.smoke import DEFAULT_ROWS, run_smoke
 from ops.stack_choice import last_stack
-from ops.status import collect_status
+from ops.status import show_for_ever, whole_status
 from ops.workspace import Workspace
 
 app = typer.Typer(help="Bring up, watch and take down the CDC pipeline.", no_args_is_help=True, add_completion=False)
@@ -83,12 +84,16 @@ def down(
 def status(
     stack: Stack = "",
     format_: FormatOption = Format.TABLE,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every few seconds, until interrupted.")] = False,
 ) -> None:
-    """Show services and connectors; exit code 1 when something is wrong."""
+    """Show services, connectors, figures and alerts; exit code 1 when something is wrong."""
     with _errors():
         workspace = Workspace()
         name = workspace.existing_stack(stack)
-        found = collect_status(workspace.outputs(name), name, workspace.docker(name))
+        outputs, engine = workspace.outputs(name), workspace.docker(name)
+        if watch:
+            show_for_ever(lambda: whole_status(outputs, name, engine), _out)
+        found = whole_status(outputs, name, engine)
         if format_ is Format.JSON:
             print(json.dumps(found.as_json(), indent=2))
         else:
@@ -96,6 +101,26 @@ def status(
             for problem in found.problems():
                 _err.print(f"[bold red]problem:[/] {escape(problem)}")
         if not found.ok:
+            raise typer.Exit(1)
+
+
+@app.command()
+def doctor(stack: Stack = "", format_: FormatOption = Format.TABLE) -> None:
+    """Say what is wrong, what is likely behind it and what to do next; exit code 1 when something is."""
+    with _errors():
+        workspace = Workspace()
+        name = workspace.existing_stack(stack)
+        found = whole_status(workspace.outputs(name), name, workspace.docker(name))
+        diagnoses = diagnose(found, found.watching)
+        if format_ is Format.JSON:
+            print(json.dumps([each.as_json() for each in diagnoses], indent=2))
+        elif not diagnoses:
+            _out.print("nothing is wrong")
+        for each in diagnoses if format_ is Format.TABLE else ():
+            _out.print(
+                f"[bold red]{escape(each.what)}[/]\n  likely: {escape(each.cause)}\n  next:   {escape(each.step)}"
+            )
+        if diagnoses:
             raise typer.Exit(1)
 
 

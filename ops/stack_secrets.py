@@ -23,6 +23,10 @@ SECRET_KEYS: Final = (
     "postgresAdminPassword",
     "cdcWriterPassword",
     "reconcilePassword",
+    "monitorPassword",
+    "scyllaCanaryPassword",
+    "canaryPassword",
+    "grafanaAdminPassword",
     "vaultToken",
 )
 

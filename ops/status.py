@@ -1,20 +1,26 @@
 """`cdc status`: how the services and the connectors of a stack are doing."""
 
 import socket
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Never
 from urllib.parse import urlparse
 
 import httpx
+from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 
 from components.kafka_connect.client import ConnectClient
 from components.kafka_connect.errors import ConnectError, ConnectorNotFound
 from ops.docker import Docker
 from ops.outputs import StackOutputs
+from ops.watching import Watching, watch
 
 _ANSWER_SECONDS: Final = 3.0
+_WATCH_SECONDS: Final = 3.0
+"""Between two looks of `--watch`."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Status:
     stack: str
     services: tuple[Service, ...]
     connectors: tuple[Connector, ...]
+    watching: Watching | None = None
+    """What Prometheus says; None where it was not asked, or there is none."""
 
     @property
     def ok(self) -> bool:
@@ -65,12 +73,21 @@ class Status:
         for connector in self.connectors:
             tasks = ", ".join(connector.tasks) or "no tasks"
             table.add_row(connector.name, "connector", _colored(f"{connector.state}, tasks: {tasks}", connector.ok), "")
+        if self.watching and not self.watching.error:
+            table.add_section()
+            for name, value in self.watching.lines():
+                table.add_row(name, "figure", value, "")
+            for alert in self.watching.alerts:
+                table.add_row(alert.name, "alert", _colored(alert.severity, alert not in self.watching.critical), "")
         return table
 
     def problems(self) -> list[str]:
         """Return a line for each part that is not well."""
         lines = [f"{service.name}: {service.state}" for service in self.services if not service.ok]
         lines += [f"{part.name}: {part.error or part.state}" for part in self.connectors if not part.ok]
+        if self.watching:
+            lines += [self.watching.error] if self.watching.error else []
+            lines += [f"{alert.name}: {alert.summary} ({alert.runbook})" for alert in self.watching.critical]
         return lines
 
 
@@ -90,6 +107,19 @@ def collect_status(
     with ConnectClient(outputs.endpoints["connect"], transport=transport, retry_timeout_seconds=0) as client:
         connectors = tuple(_connector(client, name) for name in outputs.connectors.values())
     return Status(stack, services, connectors)
+
+
+def whole_status(outputs: StackOutputs, stack: str, docker: Docker) -> Status:
+    """Ask Prometheus as well, where there is one."""
+    return replace(collect_status(outputs, stack, docker), watching=watch(outputs))
+
+
+def show_for_ever(collect: Callable[[], Status], console: Console) -> Never:
+    """Show the status in one place of the terminal, every few seconds, until interrupted."""
+    with Live(collect().table(), console=console, auto_refresh=False) as screen:
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            screen.update(collect().table(), refresh=True)
 
 
 def _services(outputs: StackOutputs, docker: Docker, answers: Callable[[str], bool]) -> Iterator[Service]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reconcile import cli_fix, cli_inspect, cli_run, cli_serve
+from reconcile import cli_canary, cli_fix, cli_inspect, cli_run, cli_serve
 from reconcile.logs import LogFormat, LogLevel, configure_logging
 from reconcile.options import ResumableCommand
 
@@ -41,3 +41,4 @@ app.command()(cli_inspect.status)
 app.command()(cli_inspect.show)
 app.command()(cli_serve.schedule)
 app.command()(cli_serve.serve)
+app.command()(cli_canary.canary)

@@ -8,6 +8,7 @@ Connectors that somebody paused or stopped are left alone.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +26,8 @@ from reconcile.model import Patience
 
 _FAILED: Final = "FAILED"
 _RUNNING: Final = "RUNNING"
+_REFUSED_SCHEMA: Final = re.compile(r"incompatib|error code: 409", re.IGNORECASE)
+"""What a trace says when the registry refused a schema."""
 
 _log = structlog.get_logger("reconcile.supervisor")
 
@@ -34,6 +37,9 @@ SUPERVISOR_SPECS: Final[dict[str, Spec]] = {
     ),
     "reconcile_supervisor_given_up": Spec(
         "gauge", "1 while a connector is failed and restarting it did not help", ("connector",)
+    ),
+    "reconcile_supervisor_schema_refused": Spec(
+        "gauge", "1 while a connector is failed because the registry refused a schema", ("connector",)
     ),
     "reconcile_supervisor_connect_up": Spec("gauge", "1 when Kafka Connect answered the last question", ()),
 }
@@ -49,6 +55,7 @@ class _Case:
     next_try: float = 0.0
     running_since: float | None = None
     given_up: bool = False
+    schema_refused: bool = False
 
 
 @dataclass
@@ -93,12 +100,17 @@ class Supervisor:
         """Whether the connector is failed and is not restarted any more."""
         return self._cases[name].given_up
 
+    def is_schema_refused(self, name: str) -> bool:
+        """Whether the connector is failed because the registry refused a schema."""
+        return self._cases[name].schema_refused
+
     def _look(self, name: str, case: _Case) -> None:
         answer = self._http.get(connector_path(name, "status"))
         if not answer.is_success:
             return  # not there yet, or a worker that is starting: nothing to restart
         states = _states(answer.json())
         now = self.clock()
+        case.schema_refused = _FAILED in states and any(map(_REFUSED_SCHEMA.search, _traces(answer.json())))
         if _FAILED in states:
             case.running_since = None
             self._failed(name, case, now, _reason(answer.json()))
@@ -145,10 +157,13 @@ def _states(status: Mapping[str, Any]) -> set[str]:
     return {status["connector"]["state"], *(task["state"] for task in status["tasks"])}
 
 
+def _traces(status: Mapping[str, Any]) -> list[str]:
+    return [part.get("trace", "") for part in (status["connector"], *status["tasks"])]
+
+
 def _reason(status: Mapping[str, Any]) -> str:
     """The class that a trace begins with. Its text may quote row values, so that it stays where it is."""
-    traces = (part.get("trace", "") for part in (status["connector"], *status["tasks"]))
-    first = next((trace for trace in traces if trace), "")
+    first = next((trace for trace in _traces(status) if trace), "")
     return first.partition(":")[0].partition("\n")[0].strip()
 
 
@@ -164,6 +179,9 @@ class SupervisorCollector(Collector):
         values: dict[str, dict[tuple[str, ...], float]] = {
             "reconcile_supervisor_restarts_total": {(name,): shown.restarts(name) for name in shown.connectors},
             "reconcile_supervisor_given_up": {(name,): shown.has_given_up(name) for name in shown.connectors},
+            "reconcile_supervisor_schema_refused": {
+                (name,): shown.is_schema_refused(name) for name in shown.connectors
+            },
             "reconcile_supervisor_connect_up": {(): shown.connect_up},
         }
         for name, spec in SUPERVISOR_SPECS.items():

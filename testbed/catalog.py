@@ -68,6 +68,15 @@ TESTBED_IMAGES: Mapping[str, ImageSource] = {
         _image("postgres", "base", "Debian's PostgreSQL 15"),
         _image("vault", "base", "Vault 1.15.2 built from its Go module, without web UI", "testbed/toolchain/vault"),
         _image("python", "base", "Debian's Python 3.11"),
+        ImageSource(
+            "java-agents",
+            "the JMX exporter and our rules for it",
+            ("testbed/images/java-agents", "images/java-agents/pom.xml", "images/java-agents/jmx"),
+            None,
+        ),
+        _image("prometheus", "base", "Debian's Prometheus 2.42"),
+        _image("alertmanager", "base", "Debian's Alertmanager 0.25, without web page"),
+        _image("postgres-exporter", "base", "Debian's exporter for PostgreSQL 0.11"),
         ImageSource("reconcile", "our own image, on Debian's Python 3.11", ("images/reconcile", "reconcile"), "python"),
     )
 }

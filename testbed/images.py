@@ -145,6 +145,19 @@ def _vault(context: Path, progress: Progress) -> None:
     os.link(toolchain.binary("vault", progress), context / "vault")
 
 
+def _java_agents(context: Path, progress: Progress) -> None:
+    project = REPOSITORY / "images/java-agents"
+
+    def fetch(directory: Path) -> None:
+        host.require("mvn", progress)
+        host.run(
+            "mvn", "--batch-mode", "--quiet", "--file", project / "pom.xml", f"-Dlib={directory / 'lib'}", "package"
+        )
+
+    _link(cache.entry("java-agents", _key(project / "pom.xml"), fetch, progress) / "lib", context / "agents")
+    shutil.copytree(project / "jmx", context / "agents/jmx")
+
+
 def _reconcile(context: Path, progress: Progress) -> None:
     """The context of our own Dockerfile is the repository; the wheels of its lock come from the cache."""
     lock = REPOSITORY / "reconcile/requirements.lock"
@@ -166,6 +179,7 @@ STAGING: Mapping[str, Callable[[Path, Progress], None]] = {
     "connect-plugins": _connect_plugins,
     "scylla": _scylla,
     "vault": _vault,
+    "java-agents": _java_agents,
     "reconcile": _reconcile,
 }
 """What a role's build context holds besides its first source."""

@@ -8,6 +8,7 @@ import pulumi
 
 from components import ports
 from components.kafka import connect_topics
+from components.observability.jmx import jmx_environment
 from components.service import HealthCheck, Host, Port, ServiceArgs, Volume
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
@@ -38,6 +39,8 @@ class WorkerArgs:
     """Size of the cluster."""
     secrets_volume: pulumi.Input[str]
     """Volume with the files that Vault Agent renders."""
+    monitored: bool = False
+    """The image holds the JMX exporter, and it is to run."""
 
 
 SWARM_TASK_NAME = "{{.Service.Name}}.{{.Task.Slot}}.{{.Task.ID}}"
@@ -94,4 +97,5 @@ def _worker_env(args: WorkerArgs, advertised_host: str) -> dict[str, str]:
         "CONNECT_SCHEDULED_REBALANCE_MAX_DELAY_MS": "0" if args.workers == 1 else "60000",
         "CONNECT_LOG4J_LOGGERS": ",".join(f"{name}={level}" for name, level in QUIET_LOGGERS.items()),
         "KAFKA_HEAP_OPTS": f"-Xms{args.heap_mb // 2}m -Xmx{args.heap_mb}m",
+        **jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -17,8 +17,22 @@ WRITER = "cdc_writer"
 RECONCILE = "reconcile"
 """The reconcile job compares and repairs with it."""
 
+CANARY = "cdc_canary"
+"""Reads the canary's table."""
+MONITOR = "cdc_monitor"
+"""Reads statistics and no row."""
+
 TABLE_PRIVILEGES = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 DEFAULT_SCHEMA = "public"
+
+
+@dataclass(frozen=True)
+class CanaryLogin:
+    """The canary reads its table's copy and nothing else."""
+
+    schema: str
+    """Schema of its own, which is one of `schemas`."""
+    password: pulumi.Input[str]
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,7 @@ class WarehouseArgs:
     reconcile_password: pulumi.Input[str]
     writer_adds_columns: bool
     """The sink may add columns: that takes membership in the role that owns the tables."""
+    canary: CanaryLogin | None = None
 
 
 class Warehouse(pulumi.ComponentResource):
@@ -67,13 +82,27 @@ class Warehouse(pulumi.ComponentResource):
             opts=args.server.options(self, [self._database]),
         )
         self.ready = [self._database, bookkeeping]
+        users = {WRITER: (writer, TABLE_PRIVILEGES), RECONCILE: (reconcile, TABLE_PRIVILEGES)}
         for schema in args.schemas:
-            # Everybody may use schema public; others are ours to make.
-            if schema != DEFAULT_SCHEMA:
-                self.ready.append(self._schema(schema, owner, [writer, reconcile]))
-            for label, role in ((WRITER, writer), (RECONCILE, reconcile)):
-                self.ready.append(self._table_privileges(f"{label}-{schema}", schema, role, owner))
+            if args.canary and schema == args.canary.schema:
+                self._open(
+                    schema,
+                    owner,
+                    {WRITER: users[WRITER], CANARY: (self._login(CANARY, args.canary.password, []), ["SELECT"])},
+                )
+            else:
+                self._open(schema, owner, users)
         self.register_outputs({"database": self._database.name})
+
+    def _open(
+        self, schema: str, owner: postgresql.Role, users: Mapping[str, tuple[postgresql.Role, list[str]]]
+    ) -> None:
+        """Let roles use a schema, and the tables in it with the privileges of each."""
+        # Everybody may use schema public; others are ours to make.
+        if schema != DEFAULT_SCHEMA:
+            self.ready.append(self._schema(schema, owner, [role for role, _ in users.values()]))
+        for label, (role, privileges) in users.items():
+            self.ready.append(self._table_privileges(f"{label}-{schema}", schema, role, owner, privileges))
 
     def _login(self, name: str, password: pulumi.Input[str], member_of: Sequence[postgresql.Role]) -> postgresql.Role:
         return postgresql.Role(
@@ -96,7 +125,7 @@ class Warehouse(pulumi.ComponentResource):
         )
 
     def _table_privileges(
-        self, label: str, schema: str, role: postgresql.Role, owner: postgresql.Role
+        self, label: str, schema: str, role: postgresql.Role, owner: postgresql.Role, privileges: list[str]
     ) -> postgresql.DefaultPrivileges:
         """Privileges on every table that the owner makes, now and later.
 
@@ -109,6 +138,18 @@ class Warehouse(pulumi.ComponentResource):
             owner=owner.name,
             role=role.name,
             object_type="table",
-            privileges=TABLE_PRIVILEGES,
+            privileges=privileges,
             opts=self._args.server.options(self, self.ready[-1:]),
         )
+
+
+def monitor_role(server: Server, password: pulumi.Input[str]) -> postgresql.Role:
+    """A login that sees the server's statistics and no row."""
+    return postgresql.Role(
+        MONITOR,
+        name=MONITOR,
+        login=True,
+        password=pulumi.Output.secret(password),
+        roles=["pg_monitor"],
+        opts=server.options(),
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components import ports
+from components.observability.jmx import jmx_environment
 from components.service import HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
 
 
@@ -18,6 +19,8 @@ class ScyllaServerArgs:
     image: pulumi.Input[str]
     memory_mb: int
     """Memory that ScyllaDB takes for itself, MiB."""
+    jmx_exporter: bool = False
+    """For the testbed's stand-in; ScyllaDB itself has metrics of its own."""
 
 
 class ScyllaServer(pulumi.ComponentResource):
@@ -43,6 +46,7 @@ class ScyllaServer(pulumi.ComponentResource):
                     *("--developer-mode", "1"),
                     *("--authenticator", "PasswordAuthenticator", "--authorizer", "CassandraAuthorizer"),
                 ],
+                env=jmx_environment("STANDIN_JAVA_OPTS", "jvm", enabled=args.jmx_exporter),
                 ports=[Port(ports.CQL, ports.PUBLISHED_CQL)],
                 volumes=[Volume(data.name, "/var/lib/scylla")],
                 health=HealthCheck(f"bash -c 'exec 3<>/dev/tcp/$(hostname -i)/{ports.CQL}'"),

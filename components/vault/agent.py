@@ -39,20 +39,23 @@ class AgentArgs:
     alias: str = "vault-agent"
     secrets: str = f"{MOUNT}/data"
     """Path in Vault below which `scylla` and `postgres` hold the consumer's logins."""
+    monitored: bool = False
+    """Show metrics on a port of its own, to the network only."""
 
 
 def agent_service(args: AgentArgs) -> ServiceArgs:
     """The agent as a service; healthy once all secrets are rendered."""
+    configs = ["agent.hcl", *(["agent-metrics.hcl"] if args.monitored else [])]
     return ServiceArgs(
         image=args.image,
         host=args.host,
         alias=args.alias,
         memory_mb=256,
         env={"SKIP_SETCAP": "true", "SKIP_CHOWN": "true", "VAULT_ADDR": args.vault_address, "SECRETS": args.secrets},
-        command=["agent", "-config=/vault/agent/agent.hcl"],
+        command=["agent", *(f"-config=/vault/agent/{name}" for name in configs)],
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, driver_opts=SECRETS_VOLUME_OPTIONS)],
         files=[
-            File("/vault/agent/agent.hcl", (FILES / "agent.hcl").read_text()),
+            *(File(f"/vault/agent/{name}", (FILES / name).read_text()) for name in configs),
             *(File(f"/vault/templates/{name}.ctmpl", (FILES / f"{name}.ctmpl").read_text()) for name in RENDERED),
             File("/vault/approle/role-id", args.role_id, secret=True, owner_uid=VAULT_UID),
             File("/vault/approle/secret-id", args.secret_id, secret=True, owner_uid=VAULT_UID),

@@ -10,7 +10,7 @@ import pulumi
 from components import ports
 from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
 
-CONFIG_FILE = Path(__file__).parent / "files" / "server.hcl"
+FILES = Path(__file__).parent / "files"
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class VaultServerArgs:
 
     host: Host
     image: pulumi.Input[str]
+    monitored: bool = False
+    """Show metrics on a port of its own, to the network only."""
 
 
 class VaultServer(pulumi.ComponentResource):
@@ -32,6 +34,7 @@ class VaultServer(pulumi.ComponentResource):
         super().__init__("scylla-pg-cdc:vault:VaultServer", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         data = named_volume("vault-data", args.host, child)
+        configs = ["server.hcl", *(["server-metrics.hcl"] if args.monitored else [])]
         self.service = Service(
             "vault",
             ServiceArgs(
@@ -44,7 +47,7 @@ class VaultServer(pulumi.ComponentResource):
                 command=["server"],
                 ports=[Port(ports.VAULT, ports.PUBLISHED_VAULT)],
                 volumes=[Volume(data.name, "/vault/file")],
-                files=[File("/vault/config/server.hcl", CONFIG_FILE.read_text())],
+                files=[File(f"/vault/config/{name}", (FILES / name).read_text()) for name in configs],
                 # Exit status 2 is a sealed server: it answers, and can be initialised and unsealed.
                 health=HealthCheck("vault status >/dev/null; [ $? -ne 1 ]"),
             ),

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.integration
 
 CONFIG_SECRETS = {
     "scyllaAdminPassword", "scyllaReaderPassword", "scyllaReconcilePassword", "postgresAdminPassword",
-    "cdcWriterPassword", "reconcilePassword", "vaultToken",
+    "cdcWriterPassword", "reconcilePassword", "monitorPassword", "scyllaCanaryPassword", "canaryPassword",
+    "vaultToken",
 }  # fmt: skip
 
 

@@ -23,7 +23,15 @@ SECRETS = {
     key: f"made-up-{key}"
     for key in (
         *("scyllaAdminPassword", "scyllaReaderPassword", "scyllaReconcilePassword", "postgresAdminPassword"),
-        *("cdcWriterPassword", "reconcilePassword", "vaultToken"),
+        *(
+            "cdcWriterPassword",
+            "reconcilePassword",
+            "monitorPassword",
+            "scyllaCanaryPassword",
+            "canaryPassword",
+            "grafanaAdminPassword",
+            "vaultToken",
+        ),
     )
 }
 

@@ -50,7 +50,7 @@ def test_provider_addresses_are_plain_configuration(program: Program) -> None:
 def test_every_container_is_limited_checked_and_published_on_loopback_only(dev: Program) -> None:
     containers = dev.of_type("docker:index/container:Container")
 
-    assert len(containers) == 10
+    assert len(containers) == 16
     for container in containers:
         inputs = container.inputs
         assert inputs["memory"] > 0
@@ -75,7 +75,11 @@ def test_secret_files_are_secret_and_readable_by_their_owner_only(dev: Program) 
     }
 
     protected = {path for path, (permissions, _) in files.items() if permissions == "0400"}
-    assert protected == {"/run/postgres-admin-password", "/vault/approle/role-id", "/vault/approle/secret-id"}
+    assert protected == {
+        *("/run/postgres-admin-password", "/etc/postgres-exporter/password", "/etc/alertmanager/alertmanager.yml"),
+        "/run/grafana/admin-password",
+        *("/vault/approle/role-id", "/vault/approle/secret-id"),
+    }
     assert all(files[path][1] for path in protected)
 
 
@@ -87,7 +91,7 @@ def test_port_offset_moves_every_published_port() -> None:
         for container in moved.of_type("docker:index/container:Container")
         for port in container.inputs.get("ports", [])
     }
-    assert published == {29592, 28581, 28583, 29542, 25932, 28700, 29608}
+    assert published == {29592, 28581, 28583, 29542, 25932, 28700, 29608, 29690, 29693, 23500}
     assert moved.outputs["endpoints"]["connect"] == "http://127.0.0.1:28583"
 
 
@@ -98,6 +102,7 @@ def test_topics_exist_for_tables_dlq_heartbeat_and_connect(dev: Program) -> None
         *(
             "cdc.shop.users",
             "cdc.shop.orders",
+            "cdc.cdc_monitor.canary",
             "dlq-postgres-sink",
             "dlq-postgres-sink-handled",
             "__debezium-heartbeat.cdc",
@@ -144,7 +149,8 @@ def test_the_worker_supports_exactly_once_sources(dev: Program) -> None:
 def test_every_subject_has_a_compatibility_level(dev: Program) -> None:
     levels = {each.inputs["subject"]: each.inputs["level"] for each in dev.of_type("schema-registry:Compatibility")}
 
-    subjects = {f"cdc.shop.{table}-{part}" for table in ("users", "orders") for part in ("key", "value")}
+    tables = ("shop.users", "shop.orders", "cdc_monitor.canary")
+    subjects = {f"cdc.{table}-{part}" for table in tables for part in ("key", "value")}
     assert levels == dict.fromkeys({"", *subjects}, "BACKWARD")
 
 
@@ -152,7 +158,9 @@ def test_the_preflight_asks_the_registry_about_the_topics(dev: Program) -> None:
     preflight = dev.one("scylla:Preflight", "source-tables").inputs
 
     assert preflight["registry_url"] == dev.outputs["endpoints"]["schema_registry"]
-    assert [table["topic"] for table in preflight["tables"]] == ["cdc.shop.users", "cdc.shop.orders"]
+    assert [table["topic"] for table in preflight["tables"]] == [
+        *("cdc.shop.users", "cdc.shop.orders", "cdc.cdc_monitor.canary"),
+    ]
 
 
 def test_connectors_hold_placeholders_instead_of_passwords(program: Program) -> None:
@@ -181,6 +189,8 @@ def test_writer_and_reconcile_get_exactly_the_privileges_they_need(dev: Program)
     assert privileges == {
         "cdc_writer-public-tables": ("cdc_writer", "warehouse_owner", table),
         "reconcile-public-tables": ("reconcile", "warehouse_owner", table),
+        "cdc_writer-cdc_monitor-tables": ("cdc_writer", "warehouse_owner", table),
+        "cdc_canary-cdc_monitor-tables": ("cdc_canary", "warehouse_owner", ["SELECT"]),
     }
     assert not dev.of_type("/grant:Grant")
 
@@ -202,18 +212,22 @@ def test_the_reader_may_read_the_replicated_tables_and_nothing_else(dev: Program
     assert {grant["resource"] for grant in grants} == {
         *("TABLE shop.users", "TABLE shop.users_scylla_cdc_log"),
         *("TABLE shop.orders", "TABLE shop.orders_scylla_cdc_log"),
+        *("TABLE cdc_monitor.canary", "TABLE cdc_monitor.canary_scylla_cdc_log"),
         "KEYSPACE system_distributed",
     }
 
 
 def test_tables_without_columns_are_checked_but_not_created(prod: Program) -> None:
-    assert prod.of_type("scylla:Table") == []
-    assert len(prod.one("scylla:Preflight", "source-tables").inputs["tables"]) == 2
+    assert prod.names("scylla:Table") == {"cdc_monitor.canary"}
+    assert len(prod.one("scylla:Preflight", "source-tables").inputs["tables"]) == 3
 
 
-def test_prod_runs_agents_workers_and_reconcile_on_swarm_and_nothing_else(prod: Program) -> None:
+def test_prod_runs_agents_workers_reconcile_and_monitoring_on_swarm_and_nothing_else(prod: Program) -> None:
     assert prod.of_type("docker:index/container:Container") == []
-    assert prod.names("docker:index/service:Service") == {"vault-agent", "connect", "reconcile-agent", "reconcile"}
+    assert prod.names("docker:index/service:Service") == {
+        *("vault-agent", "connect", "reconcile-agent", "reconcile"),
+        *("prometheus", "alertmanager", "grafana", "postgres-exporter", "canary-agent", "canary"),
+    }
     worker = prod.one("docker:index/service:Service", "connect").inputs
     assert worker["mode"]["replicated"]["replicas"] == 2
     assert worker["taskSpec"]["placement"]["constraints"] == ["node.labels.cdc == true"]
@@ -279,7 +293,7 @@ def test_the_confluent_sink_is_a_choice() -> None:
 
 def test_outputs_name_every_endpoint_and_the_next_commands(program: Program) -> None:
     services = {"kafka", "schema_registry", "connect", "scylla", "postgres", "vault"}
-    assert set(program.outputs["endpoints"]) - {"reconcile"} == services
+    assert set(program.outputs["endpoints"]) - {"reconcile", "prometheus", "alertmanager", "grafana"} == services
     assert all(program.outputs["endpoints"].values())
     assert program.outputs["connectors"] == {"source": "scylla-source", "sink": "postgres-sink"}
     assert program.outputs["tables"][0]["keys"] == ["id"]
@@ -289,5 +303,6 @@ def test_outputs_name_every_endpoint_and_the_next_commands(program: Program) -> 
 def test_containers_output_names_every_service(dev: Program) -> None:
     assert set(dev.outputs["containers"]) == {
         *("zookeeper", "kafka-1", "schema-registry", "scylla", "postgres", "vault", "vault-agent", "connect-1"),
-        *("reconcile-agent", "reconcile"),
+        *("reconcile-agent", "reconcile", "postgres-exporter", "prometheus"),
+        *("alertmanager", "grafana", "canary-agent", "canary"),
     }

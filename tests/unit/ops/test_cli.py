@@ -72,7 +72,7 @@ def test_status_fails_when_something_is_wrong(
     for broken in (False, True):
         connector = Connector("postgres-sink", "FAILED" if broken else "RUNNING", (), ok=not broken)
         found = Status("dev", (), (connector,))
-        monkeypatch.setattr(cli_module, "collect_status", lambda *_, found=found: found)
+        monkeypatch.setattr(cli_module, "whole_status", lambda *_, found=found: found)
         code, output = invoke("status", "--stack", "dev", "--format", "json")
         assert code == int(broken)
         assert json.loads(output)["ok"] is not broken

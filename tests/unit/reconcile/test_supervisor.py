@@ -31,6 +31,7 @@ class Connect:
     restart_code: int = 202
     heals: bool = False
     """Whether a restart helps."""
+    trace: str = "org.x.ConnectException: Key (email)=(alice) exists\n\tat org.x.Y"
     now: float = 0.0
     requests: list[str] = field(default_factory=list)
 
@@ -42,8 +43,8 @@ class Connect:
             if self.heals and self.restart_code == 202:
                 self.connector = self.task = "RUNNING"
             return httpx.Response(self.restart_code)
-        trace = "org.x.ConnectException: Key (email)=(alice) exists\n\tat org.x.Y"
-        task: dict[str, Any] = {"id": 0, "state": self.task} | ({"trace": trace} if self.task == "FAILED" else {})
+        trace = {"trace": self.trace} if self.task == "FAILED" else {}
+        task: dict[str, Any] = {"id": 0, "state": self.task} | trace
         return httpx.Response(
             self.status_code, json={"name": "sink", "connector": {"state": self.connector}, "tasks": [task]}
         )
@@ -70,6 +71,30 @@ def test_a_failure_is_restarted_at_once(states: dict[str, str]) -> None:
     one.look()
     assert connect.requests == [RESTART]
     assert one.restarts("sink") == 1
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        "io.confluent.RestClientException: Schema being registered is incompatible; error code: 409",
+        "io.apicurio.RuleViolationException: Incompatible artifact: cdc.shop.users-value",
+    ],
+)
+def test_a_schema_that_the_registry_refused_is_told_apart(trace: str) -> None:
+    connect = Connect(task="FAILED", trace=f"org.x.DataException: no\nCaused by: {trace}")
+    one = connect.supervisor()
+    one.look()
+    assert one.is_schema_refused("sink")
+
+    connect.task = "RUNNING"
+    one.look()
+    assert not one.is_schema_refused("sink")
+
+
+def test_another_failure_is_not_taken_for_a_refused_schema() -> None:
+    one = Connect(task="FAILED").supervisor()
+    one.look()
+    assert not one.is_schema_refused("sink")
 
 
 @pytest.mark.parametrize("state", ["PAUSED", "STOPPED", "UNASSIGNED", "RESTARTING"])

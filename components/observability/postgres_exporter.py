@@ -1,0 +1,47 @@
+"""The exporter of PostgreSQL's own metrics, with a role that sees statistics and no row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+
+from components import ports
+from components.service import File, HealthCheck, Host, ServiceArgs
+
+NOBODY_UID: Final = 65534
+"""User of the exporter's image."""
+PASSWORD_FILE: Final = "/etc/postgres-exporter/password"  # noqa: S105 a path
+
+
+@dataclass(frozen=True)
+class PostgresExporterArgs:
+    """The exporter and the database it looks at."""
+
+    host: Host
+    image: pulumi.Input[str]
+    postgres_host: str
+    postgres_port: int
+    database: str
+    sslmode: str
+    user: str
+    password: pulumi.Input[str]
+
+
+def postgres_exporter_service(args: PostgresExporterArgs) -> ServiceArgs:
+    """The exporter as a service; healthy while it answers, with or without PostgreSQL."""
+    address = f"{args.postgres_host}:{args.postgres_port}/{args.database}?sslmode={args.sslmode}"
+    return ServiceArgs(
+        image=args.image,
+        host=args.host,
+        alias="postgres-exporter",
+        memory_mb=64,
+        env={
+            "DATA_SOURCE_URI": address,
+            "DATA_SOURCE_USER": args.user,
+            "DATA_SOURCE_PASS_FILE": PASSWORD_FILE,
+        },
+        files=[File(PASSWORD_FILE, args.password, secret=True, owner_uid=NOBODY_UID)],
+        health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.POSTGRES_METRICS}/", interval_seconds=10),
+    )

@@ -1,0 +1,75 @@
+"""Prometheus: scrapes the stack's services, keeps what it saw, and evaluates the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pulumi
+import yaml
+
+from components import ports
+from components.observability.targets import Target, targets_file
+from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
+
+FILES: Final = Path(__file__).parent / "files"
+CONFIG_PATH: Final = "/etc/prometheus"
+DATA_PATH: Final = "/prometheus"
+
+
+@dataclass(frozen=True)
+class PrometheusArgs:
+    """The server and what it watches."""
+
+    host: Host
+    image: pulumi.Input[str]
+    targets: Sequence[Target]
+    on_swarm: bool
+    """The Connect workers are tasks of a Swarm service, which DNS finds."""
+    alertmanagers: Sequence[str]
+    """`host:port` of whom alerts are sent to."""
+    stack: str
+    """Label of everything that leaves this server."""
+    data_volume: pulumi.Input[str]
+    retention_days: int
+    memory_mb: int
+
+
+def prometheus_service(args: PrometheusArgs, *, publish: bool) -> ServiceArgs:
+    """Prometheus as a service. `publish` makes its API reachable from the host."""
+    return ServiceArgs(
+        image=args.image,
+        host=args.host,
+        alias="prometheus",
+        memory_mb=args.memory_mb,
+        command=[
+            f"--config.file={CONFIG_PATH}/prometheus.yml",
+            f"--storage.tsdb.path={DATA_PATH}",
+            f"--storage.tsdb.retention.time={args.retention_days}d",
+        ],
+        ports=[Port(ports.PROMETHEUS, ports.PUBLISHED_PROMETHEUS)] if publish else [],
+        volumes=[Volume(args.data_volume, DATA_PATH)],
+        files=[
+            File(f"{CONFIG_PATH}/prometheus.yml", prometheus_config(args)),
+            File(f"{CONFIG_PATH}/targets.yml", targets_file(args.targets)),
+            File(f"{CONFIG_PATH}/alertmanagers.yml", yaml.safe_dump([{"targets": list(args.alertmanagers)}])),
+            *(File(f"{CONFIG_PATH}/rules/{path.name}", path.read_text()) for path in rule_files()),
+        ],
+        health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.PROMETHEUS}/-/ready", interval_seconds=10),
+    )
+
+
+def rule_files() -> list[Path]:
+    """Return the files with recording and alerting rules."""
+    return sorted((FILES / "rules").glob("*.yml"))
+
+
+def prometheus_config(args: PrometheusArgs) -> str:
+    """Return `prometheus.yml`."""
+    config = yaml.safe_load((FILES / "prometheus.yml").read_text())
+    config["global"]["external_labels"] = {"stack": args.stack}
+    if args.on_swarm:
+        config["scrape_configs"].append(yaml.safe_load((FILES / "connect-on-swarm.yml").read_text()))
+    return yaml.safe_dump(config, sort_keys=False)

@@ -1,0 +1,183 @@
+"""What makes a stack visible: which services are watched, and what watches them. The pipeline never depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pulumi
+import pulumi_docker as docker
+
+from components import ports
+from components.observability.alertmanager import AlertmanagerArgs, alertmanager_service
+from components.observability.grafana import GrafanaArgs, grafana_service
+from components.observability.postgres_exporter import PostgresExporterArgs, postgres_exporter_service
+from components.observability.prometheus import PrometheusArgs, prometheus_service
+from components.observability.targets import Target, java_target, vault_target
+from components.postgres.roles import MONITOR, monitor_role
+from components.service import Host, Service, ServiceArgs, named_volume
+from components.swarm_service import Placement, SwarmService
+from infra.connect import worker_aliases
+from infra.images import Images
+from infra.platform import Postgres
+from infra.settings import Settings
+
+PROMETHEUS_VOLUME = "prometheus-data"
+ALERTMANAGER_VOLUME = "alertmanager-data"
+VAULT_METRICS_PATH = "/v1/sys/metrics"
+AGENT_METRICS_PATH = "/agent/v1/metrics"
+
+
+class Monitoring:
+    """Prometheus and the exporters that it needs, as containers or as Swarm services."""
+
+    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
+        self._settings = settings
+        self._docker = docker_provider
+        self._images = images
+        self._host = host
+        self._on_swarm = settings.connect.mode == "service"
+
+    def bring_up(self, postgres: Postgres) -> list[Service]:
+        """Start everything; return what runs on the Docker host."""
+        role = monitor_role(postgres.server, self._settings.monitoring.postgres_password)
+        started = [
+            self._service(self._postgres_exporter(postgres), [role]),
+            self._service(self._prometheus(), []),
+        ]
+        if self._settings.monitoring.alertmanager:
+            started.append(self._service(self._alertmanager(), []))
+        if self._settings.monitoring.grafana:
+            started.append(self._service(self._grafana(), []))
+        return [service for service in started if service]
+
+    def _service(self, args: ServiceArgs, wait_for: list[pulumi.Resource]) -> Service | None:
+        """Run a service where the stack's services run; on Swarm there is nothing to return."""
+        options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=wait_for)
+        if self._on_swarm:
+            SwarmService(args.alias, args, Placement(self._settings.connect.placement, replicas=1), options)
+            return None
+        ours = pulumi.ResourceOptions(provider=self._docker)
+        prefix = f"{self._host.prefix}-"
+        volumes = [
+            named_volume(volume.name.removeprefix(prefix), self._host, ours)
+            for volume in args.volumes
+            if isinstance(volume.name, str) and not volume.read_only
+        ]
+        return Service(
+            args.alias, args, pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=volumes))
+        )
+
+    def _prometheus(self) -> ServiceArgs:
+        monitoring = self._settings.monitoring
+        return prometheus_service(
+            PrometheusArgs(
+                host=self._host,
+                image=self._images.id("prometheus"),
+                targets=list(targets(self._settings)),
+                on_swarm=self._on_swarm,
+                alertmanagers=[f"alertmanager:{ports.ALERTMANAGER}"] if monitoring.alertmanager else [],
+                stack=self._settings.stack,
+                data_volume=f"{self._host.prefix}-{PROMETHEUS_VOLUME}",
+                retention_days=monitoring.retention_days,
+                memory_mb=monitoring.memory_mb,
+            ),
+            # Swarm would publish on every address of every node.
+            publish=not self._on_swarm,
+        )
+
+    def _alertmanager(self) -> ServiceArgs:
+        return alertmanager_service(
+            AlertmanagerArgs(
+                host=self._host,
+                image=self._images.id("alertmanager"),
+                data_volume=f"{self._host.prefix}-{ALERTMANAGER_VOLUME}",
+                webhook_url=self._settings.monitoring.alert_webhook_url,
+            ),
+            publish=not self._on_swarm,
+        )
+
+    def _grafana(self) -> ServiceArgs:
+        args = GrafanaArgs(
+            host=self._host,
+            image=self._images.grafana_id(),
+            admin_password=self._settings.monitoring.grafana_password,
+        )
+        return grafana_service(args, publish=not self._on_swarm)
+
+    def _postgres_exporter(self, postgres: Postgres) -> ServiceArgs:
+        return postgres_exporter_service(
+            PostgresExporterArgs(
+                host=self._host,
+                image=self._images.id("postgres-exporter"),
+                postgres_host=postgres.host_inside,
+                postgres_port=postgres.port_inside,
+                database=self._settings.postgres.database,
+                sslmode=self._settings.postgres.ssl_mode,
+                user=MONITOR,
+                password=self._settings.monitoring.postgres_password,
+            )
+        )
+
+
+def targets(settings: Settings) -> Iterator[Target]:
+    """Yield everything that Prometheus scrapes, but Connect workers on Swarm, which it finds itself."""
+    yield from _platform_targets(settings)
+    yield from _job_targets(settings)
+    if settings.monitoring.alertmanager:
+        yield Target("alertmanager", "alertmanager", f"alertmanager:{ports.ALERTMANAGER}")
+    if settings.monitoring.grafana:
+        yield Target("grafana", "grafana", f"grafana:{ports.GRAFANA}")
+    yield Target("prometheus", "prometheus", f"127.0.0.1:{ports.PROMETHEUS}")
+    for job, addresses in settings.monitoring.targets.items():
+        path, parameters = (VAULT_METRICS_PATH, {"format": "prometheus"}) if job == "vault" else ("/metrics", {})
+        yield from (Target(job, address.partition(":")[0], address, path, parameters) for address in addresses)
+
+
+def _platform_targets(settings: Settings) -> Iterator[Target]:
+    """The backing services that are ours."""
+    if settings.kafka.mode == "container":
+        yield java_target("zookeeper", "zookeeper")
+        yield from (java_target("kafka", f"kafka-{number}") for number in range(1, settings.kafka.brokers + 1))
+    if settings.registry.mode == "container":
+        yield java_target("schema-registry", "schema-registry")
+    if settings.scylla.mode == "container":
+        yield _scylla(settings)
+    if settings.vault.mode == "container":
+        yield vault_target("vault", "vault", ports.VAULT_METRICS, VAULT_METRICS_PATH)
+    yield Target("postgres", "postgres", f"postgres-exporter:{ports.POSTGRES_METRICS}")
+
+
+def _job_targets(settings: Settings) -> Iterator[Target]:
+    """What works on the rows: workers, reconcile job, canary, and the agents beside them."""
+    agents = []
+    if settings.connect.mode == "container":
+        agents.append("vault-agent")
+        yield from (java_target("connect", alias) for alias in worker_aliases(settings.connect.workers))
+    if settings.reconcile.enabled:
+        agents.append("reconcile-agent")
+        yield Target("reconcile", "reconcile", f"reconcile:{ports.RECONCILE}")
+    if settings.monitoring.canary.enabled:
+        agents.append("canary-agent")
+        yield Target("canary", "canary", f"canary:{ports.CANARY}")
+    if settings.connect.mode != "service":  # on Swarm there is one of each on every node
+        for agent in agents:
+            yield vault_target("vault-agent", agent, ports.VAULT_AGENT_METRICS, AGENT_METRICS_PATH)
+
+
+def _scylla(settings: Settings) -> Target:
+    if settings.docker.images == "testbed":
+        return java_target("scylla", "scylla")
+    return Target("scylla", "scylla", f"scylla:{ports.SCYLLA_METRICS}")
+
+
+def endpoints(settings: Settings) -> dict[str, str]:
+    """Where what watches the stack is reached from the host, by name; nothing on Swarm, which publishes none of it."""
+    if not settings.monitoring.enabled or settings.connect.mode == "service":
+        return {}
+    host, offset = settings.docker.bind_address, settings.docker.port_offset
+    published = {"prometheus": ports.PUBLISHED_PROMETHEUS}
+    if settings.monitoring.alertmanager:
+        published["alertmanager"] = ports.PUBLISHED_ALERTMANAGER
+    if settings.monitoring.grafana:
+        published["grafana"] = ports.PUBLISHED_GRAFANA
+    return {name: f"http://{host}:{port + offset}" for name, port in published.items()}

@@ -1,0 +1,1 @@
+"""The dashboards as typed Python. `python -m ops.dashboards` writes the JSON files that Grafana gets."""
