@@ -134,6 +134,7 @@ def load_settings() -> Settings:
             port_offset=reader.integer("portOffset"),
             images=reader.choice("images", "public", "testbed"),
             image_overrides=reader.mapping("imageOverrides"),
+            read_only_root=reader.flag("readOnlyRoot"),
         ),
         kafka=_kafka(reader),
         registry=_registry(reader),

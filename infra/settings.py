@@ -21,6 +21,7 @@ class DockerSettings:
     port_offset: int
     images: Literal["public", "testbed"]
     image_overrides: dict[str, str]
+    read_only_root: bool
 
 
 @dataclass(frozen=True)

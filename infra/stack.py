@@ -37,6 +37,7 @@ def deploy(settings: Settings) -> None:
         network=_network(settings, engine),
         bind_address=settings.docker.bind_address,
         port_offset=settings.docker.port_offset,
+        read_only_root=settings.docker.read_only_root,
     )
     images = Images(settings.docker, engine)
     platform = Platform(settings, engine, images, host)

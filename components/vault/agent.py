@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, ServiceArgs, Volume
 from components.vault.secrets import MOUNT
 
@@ -20,9 +21,10 @@ CONSUMER_GID = 1000
 SECRETS_VOLUME_OPTIONS = {
     "type": "tmpfs",
     "device": "tmpfs",
-    "o": f"size=1m,uid={VAULT_UID},gid={CONSUMER_GID},mode=0750",
+    "o": f"size=1m,uid={VAULT_UID},gid={CONSUMER_GID},mode=0751",
 }
-"""The volume lives in memory; the agent writes it, the consumer's group reads it, nobody else."""
+"""The volume lives in memory; the agent writes it, the consumer's group reads it, nobody else. (Health checks run as
+root without capabilities, which only sees whether the files are there.)"""
 
 
 @dataclass(frozen=True)
@@ -58,4 +60,5 @@ def agent_service(args: AgentArgs) -> ServiceArgs:
             File("/vault/approle/secret-id", args.secret_id, secret=True, owner_uid=VAULT_UID),
         ],
         health=HealthCheck(" && ".join(f"test -s {SECRETS_PATH}/{name}" for name in RENDERED), start_period_seconds=60),
+        capabilities=TO_ANOTHER_USER,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pulumi
 
 from components import ports
+from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
 
 CONFIG_FILE = Path(__file__).parent / "files" / "server.hcl"
@@ -47,6 +48,7 @@ class VaultServer(pulumi.ComponentResource):
                 files=[File("/vault/config/server.hcl", CONFIG_FILE.read_text())],
                 # Exit status 2 is a sealed server: it answers, and can be initialised and unsealed.
                 health=HealthCheck("vault status >/dev/null; [ $? -ne 1 ]"),
+                capabilities=TO_ANOTHER_USER,
             ),
             child,
         )

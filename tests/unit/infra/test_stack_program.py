@@ -58,8 +58,36 @@ def test_every_container_is_limited_checked_and_published_on_loopback_only(dev: 
         assert inputs["wait"] is True
         assert inputs["healthcheck"]["tests"][0] == "CMD-SHELL"
         assert inputs["securityOpts"] == ["no-new-privileges"]
+        assert inputs["capabilities"]["drops"] == ["ALL"]
+        assert [limit["name"] for limit in inputs["ulimits"]] == ["nproc"]
         assert {port["ip"] for port in inputs.get("ports", [])} <= {"127.0.0.1"}
         assert inputs["logOpts"] == {"max-size": "20m", "max-file": "3"}
+
+
+def test_only_services_without_files_get_a_read_only_root_and_only_where_it_is_asked_for(dev: Program) -> None:
+    containers = run_program("testbed").of_type("docker:index/container:Container")
+
+    read_only = {container.name for container in containers if container.inputs["readOnly"]}
+    assert read_only == {"zookeeper", "kafka-1", "schema-registry", "connect-1"}
+    assert not any(container.inputs.get("uploads") for container in containers if container.name in read_only)
+    assert not any(container.inputs["readOnly"] for container in dev.of_type("docker:index/container:Container"))
+
+
+def test_images_that_start_as_root_keep_what_they_need_to_become_somebody_else(dev: Program, prod: Program) -> None:
+    kept = {
+        container.name: set(container.inputs["capabilities"]["adds"])
+        for container in dev.of_type("docker:index/container:Container")
+    }
+
+    other_user = {"CAP_SETGID", "CAP_SETUID"}
+    assert kept["postgres"] == other_user | {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"}
+    assert kept["scylla"] == kept["postgres"] | {"CAP_KILL"}
+    for name in ("vault", "vault-agent", "reconcile-agent", "reconcile"):
+        assert kept[name] == other_user
+    for name in ("zookeeper", "kafka-1", "schema-registry", "connect-1"):
+        assert kept[name] == set()
+    for service in prod.of_type("docker:index/service:Service"):
+        assert service.inputs["taskSpec"]["containerSpec"]["capDrops"] == ["ALL"]
 
 
 def test_no_container_has_a_password_in_its_environment(dev: Program) -> None:
