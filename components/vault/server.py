@@ -10,8 +10,9 @@ import pulumi
 from components import ports
 from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
+from components.vault import audit
 
-CONFIG_FILE = Path(__file__).parent / "files" / "server.hcl"
+FILES = Path(__file__).parent / "files"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class VaultServer(pulumi.ComponentResource):
         super().__init__("scylla-pg-cdc:vault:VaultServer", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         data = named_volume("vault-data", args.host, child)
+        audit_logs = named_volume("vault-audit", args.host, child)
         self.service = Service(
             "vault",
             ServiceArgs(
@@ -41,11 +43,18 @@ class VaultServer(pulumi.ComponentResource):
                 alias="vault",
                 memory_mb=512,
                 # No IPC_LOCK for the binary: memory locking is off, see server.hcl.
-                env={"SKIP_SETCAP": "true", "VAULT_ADDR": f"http://127.0.0.1:{ports.VAULT}"},
-                command=["server"],
+                env={
+                    "SKIP_SETCAP": "true",
+                    "VAULT_ADDR": f"http://127.0.0.1:{ports.VAULT}",
+                    **audit.rotation_env(),
+                },
+                command=["sh", "/vault/server.sh"],
                 ports=[Port(ports.VAULT, ports.PUBLISHED_VAULT)],
-                volumes=[Volume(data.name, "/vault/file")],
-                files=[File("/vault/config/server.hcl", CONFIG_FILE.read_text())],
+                volumes=[Volume(data.name, "/vault/file"), Volume(audit_logs.name, audit.FOLDER)],
+                files=[
+                    File("/vault/config/server.hcl", (FILES / "server.hcl").read_text()),
+                    File("/vault/server.sh", (FILES / "server.sh").read_text()),
+                ],
                 # Exit status 2 is a sealed server: it answers, and can be initialised and unsealed.
                 health=HealthCheck("vault status >/dev/null; [ $? -ne 1 ]"),
                 capabilities=TO_ANOTHER_USER,

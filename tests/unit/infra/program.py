@@ -69,6 +69,8 @@ class Recorder(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self._program.resources.append(Registered(args.typ, args.name, args.inputs, args.provider or ""))
         made_up = {"imageId": f"sha256:{args.name}", "roleId": "role-id", "secretId": "secret-id", "path": "approle"}
+        if args.typ.endswith("vault:Init"):
+            made_up["unseal_keys"] = ["made-up-unseal-key"]
         return f"{args.name}-id", {**made_up, **args.inputs}
 
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:

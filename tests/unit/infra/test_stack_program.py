@@ -50,7 +50,7 @@ def test_provider_addresses_are_plain_configuration(program: Program) -> None:
 def test_every_container_is_limited_checked_and_published_on_loopback_only(dev: Program) -> None:
     containers = dev.of_type("docker:index/container:Container")
 
-    assert len(containers) == 10
+    assert len(containers) == 11
     for container in containers:
         inputs = container.inputs
         assert inputs["memory"] > 0
@@ -82,7 +82,7 @@ def test_images_that_start_as_root_keep_what_they_need_to_become_somebody_else(d
     other_user = {"CAP_SETGID", "CAP_SETUID"}
     assert kept["postgres"] == other_user | {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"}
     assert kept["scylla"] == kept["postgres"] | {"CAP_KILL"}
-    for name in ("vault", "vault-agent", "reconcile-agent", "reconcile"):
+    for name in ("vault", "vault-unsealer", "vault-agent", "reconcile-agent", "reconcile"):
         assert kept[name] == other_user
     for name in ("zookeeper", "kafka-1", "schema-registry", "connect-1"):
         assert kept[name] == set()
@@ -103,7 +103,12 @@ def test_secret_files_are_secret_and_readable_by_their_owner_only(dev: Program) 
     }
 
     protected = {path for path, (permissions, _) in files.items() if permissions == "0400"}
-    assert protected == {"/run/postgres-admin-password", "/vault/approle/role-id", "/vault/approle/secret-id"}
+    assert protected == {
+        "/run/postgres-admin-password",
+        "/vault/approle/role-id",
+        "/vault/approle/secret-id",
+        "/vault/unseal-key",
+    }
     assert all(files[path][1] for path in protected)
 
 
@@ -262,6 +267,13 @@ def test_an_external_vault_is_not_initialised(dev: Program, prod: Program) -> No
     assert prod.names("vault:AdminToken") == set()
 
 
+def test_a_vault_of_our_own_logs_every_request(dev: Program, prod: Program) -> None:
+    device = dev.one("vault:index/audit:Audit", "audit").inputs
+
+    assert device["options"] == {"file_path": "/vault/logs/audit.log", "mode": "0600"}
+    assert prod.of_type("vault:index/audit:Audit") == []
+
+
 def test_existing_workers_are_used_as_they_are() -> None:
     program = run_program("dev", connectMode="external", connectUrl="http://connect.test:8083")
 
@@ -317,5 +329,5 @@ def test_outputs_name_every_endpoint_and_the_next_commands(program: Program) -> 
 def test_containers_output_names_every_service(dev: Program) -> None:
     assert set(dev.outputs["containers"]) == {
         *("zookeeper", "kafka-1", "schema-registry", "scylla", "postgres", "vault", "vault-agent", "connect-1"),
-        *("reconcile-agent", "reconcile"),
+        *("reconcile-agent", "reconcile", "vault-unsealer"),
     }
