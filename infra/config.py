@@ -32,6 +32,9 @@ T = TypeVar("T")
 MIN_RETENTION_HOURS = 24
 """A shorter retention could drop records that a stopped sink has not read after a night."""
 
+MIN_ROTATION_SECONDS = 10
+"""A change, the files that follow and the restart of a connector take some seconds."""
+
 TABLE_EXAMPLE = "[{source: shop.users, target: public.users, partitionKey: [id]}]"
 TABLE_KEYS = {"source", "target", "partitionKey", "clusteringKey", "columns", "schemaCompatibility", "migrations"}
 COMPATIBILITY_LEVELS = (
@@ -225,8 +228,6 @@ def _scylla(reader: _Reader) -> ScyllaSettings:
         ),
         admin_user=reader.text("scyllaAdminUser"),
         admin_password=reader.secret("scyllaAdminPassword"),
-        reader_password=reader.secret("scyllaReaderPassword"),
-        reconcile_password=reader.secret("scyllaReconcilePassword"),
         cdc_ttl_seconds=reader.integer("cdcTtlSeconds", 3600),
     )
 
@@ -242,8 +243,6 @@ def _postgres(reader: _Reader) -> PostgresSettings:
         database=reader.text("postgresDatabase"),
         admin_user=reader.text("postgresAdminUser"),
         admin_password=reader.secret("postgresAdminPassword"),
-        writer_password=reader.secret("cdcWriterPassword"),
-        reconcile_password=reader.secret("reconcilePassword"),
     )
 
 
@@ -253,6 +252,7 @@ def _vault(reader: _Reader) -> VaultSettings:
         mode=mode,
         address=reader.external(mode, "vaultAddress", reader.text("vaultAddress"), "https://host:8200"),
         token=reader.secret("vaultToken"),
+        password_rotation_seconds=reader.integer("passwordRotationSeconds", MIN_ROTATION_SECONDS),
     )
 
 

@@ -17,7 +17,8 @@ from components.scylla.preflight import Preflight, PreflightArgs
 from components.scylla.role import Role, RoleArgs
 from components.scylla.superuser import SuperuserPassword, SuperuserPasswordArgs
 from components.scylla.table import Table, TableArgs
-from components.vault.secrets import MOUNT, LoginSecret, PipelineSecrets, PipelineSecretsArgs
+from components.vault.database import PostgresAccessArgs, ScyllaAccessArgs
+from components.vault.secrets import PipelineSecrets, PipelineSecretsArgs
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import Settings, TableSettings
 
@@ -32,8 +33,6 @@ READER = "cdc_reader"
 """ScyllaDB role of the source connector."""
 RECONCILER = "cdc_reconcile"
 """ScyllaDB role of the reconcile job."""
-RECONCILE_SECRETS = f"{MOUNT}/data/reconcile"
-"""Where the reconcile job's logins are in Vault."""
 STREAMS_KEYSPACE = "system_distributed"
 """ScyllaDB publishes the CDC stream ids there."""
 
@@ -85,13 +84,10 @@ def source_tables(
     readers = [
         Role(
             name,
-            RoleArgs(name=name, password=password, contact_points=points, grants=_reader_grants(settings)),
+            RoleArgs(name=name, contact_points=points, grants=_reader_grants(settings)),
             scylla.server.options(None, [*admin, *tables]),
         )
-        for name, password in (
-            (READER, settings.scylla.reader_password),
-            (RECONCILER, settings.scylla.reconcile_password),
-        )
+        for name in (READER, RECONCILER)
     ]
     preflight = Preflight(
         "source-tables",
@@ -165,8 +161,6 @@ def target_tables(
             server=postgres.server,
             database=settings.postgres.database,
             schemas=sorted({table.target_schema for table in replicated}),
-            writer_password=settings.postgres.writer_password,
-            reconcile_password=settings.postgres.reconcile_password,
             writer_adds_columns=settings.connect.schema_evolution == "basic",
         ),
     )
@@ -192,19 +186,43 @@ def target_tables(
     return Targets(tables, [*warehouse.ready, *tables.values()])
 
 
-def pipeline_secrets(settings: Settings, vault: Vault) -> PipelineSecrets:
-    """The logins of connectors and reconcile job in Vault, and the AppRole that reads each."""
+def pipeline_secrets(
+    settings: Settings, vault: Vault, services: tuple[Scylla, Postgres], roles_exist: Sequence[pulumi.Resource]
+) -> PipelineSecrets:
+    """The logins of connectors and reconcile job, which Vault changes, and the AppRole that reads each."""
+    scylla, postgres = services
+    ours = settings.vault.mode == "container"
     return PipelineSecrets(
         "secrets",
         PipelineSecretsArgs(
             server=vault.server,
-            logins={
-                "scylla": LoginSecret(READER, settings.scylla.reader_password),
-                "postgres": LoginSecret(WRITER, settings.postgres.writer_password),
-                "reconcile/scylla": LoginSecret(RECONCILER, settings.scylla.reconcile_password),
-                "reconcile/postgres": LoginSecret(RECONCILE, settings.postgres.reconcile_password),
-            },
+            postgres=PostgresAccessArgs(
+                name="postgres",
+                vault_address=vault.address_outside,
+                host=postgres.host_outside,
+                port=postgres.port_outside,
+                # An external Vault is outside of the stack's network, as Pulumi is.
+                vault_host=postgres.host_inside if ours else postgres.host_outside,
+                vault_port=postgres.port_inside if ours else postgres.port_outside,
+                database=settings.postgres.database,
+                sslmode=settings.postgres.ssl_mode,
+                managed_roles=[WRITER, RECONCILE],
+                static_roles=[WRITER],
+            ),
+            scylla=ScyllaAccessArgs(
+                name="scylla",
+                vault_address=vault.address_outside,
+                contact_points=scylla.contact_points_outside,
+                vault_contact_points=scylla.contact_points_inside if ours else scylla.contact_points_outside,
+                managed_roles=[READER, RECONCILER],
+                static_roles=[READER, RECONCILER],
+            ),
+            group_role=RECONCILE,
+            rotation_seconds=settings.vault.password_rotation_seconds,
             consumers={CONNECT_ROLE: "cdc-pipeline", RECONCILE_ROLE: "cdc-reconcile"},
+            # On Swarm each node has an agent.
+            one_reader=settings.connect.mode != "service",
+            roles_exist=roles_exist,
         ),
     )
 

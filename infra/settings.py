@@ -85,8 +85,6 @@ class ScyllaSettings:
     consistency_level: str
     admin_user: str
     admin_password: pulumi.Output[str]
-    reader_password: pulumi.Output[str]
-    reconcile_password: pulumi.Output[str]
     cdc_ttl_seconds: int
 
 
@@ -102,8 +100,6 @@ class PostgresSettings:
     database: str
     admin_user: str
     admin_password: pulumi.Output[str]
-    writer_password: pulumi.Output[str]
-    reconcile_password: pulumi.Output[str]
 
 
 @dataclass(frozen=True)
@@ -113,6 +109,7 @@ class VaultSettings:
     mode: Mode
     address: str
     token: pulumi.Output[str]
+    password_rotation_seconds: int
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,9 @@ def deploy(settings: Settings) -> None:
 
     topics = pipeline_topics(settings, kafka)
     levels = registry_compatibility(settings, registry)
-    secrets = pipeline_secrets(settings, vault)
     sources = source_tables(settings, scylla, registry, levels)
     targets = target_tables(settings, scylla, postgres, sources)
+    secrets = pipeline_secrets(settings, vault, (scylla, postgres), [*sources, *targets.ready])
 
     connect = ConnectWorkers(settings, engine, images, host).bring_up(kafka, vault, secrets.roles[CONNECT_ROLE], topics)
     connectors(settings, connect, (scylla, postgres, registry), [*topics, *levels, *sources, *targets.ready])

@@ -18,11 +18,7 @@ from ops.stack_config import load
 
 SECRET_KEYS: Final = (
     "scyllaAdminPassword",
-    "scyllaReaderPassword",
-    "scyllaReconcilePassword",
     "postgresAdminPassword",
-    "cdcWriterPassword",
-    "reconcilePassword",
     "vaultToken",
 )
 

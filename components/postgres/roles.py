@@ -15,7 +15,7 @@ OWNER = "warehouse_owner"
 WRITER = "cdc_writer"
 """The sink writes with it. (PostgreSQL reserves role names that begin with `pg_`.)"""
 RECONCILE = "reconcile"
-"""The reconcile job compares and repairs with it."""
+"""The reconcile job compares and repairs as this role; Vault makes logins that are members of it."""
 
 TABLE_PRIVILEGES = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 DEFAULT_SCHEMA = "public"
@@ -29,8 +29,6 @@ class WarehouseArgs:
     database: str
     schemas: Sequence[str]
     """Schemas of the target tables."""
-    writer_password: pulumi.Input[str]
-    reconcile_password: pulumi.Input[str]
     writer_adds_columns: bool
     """The sink may add columns: that takes membership in the role that owns the tables."""
 
@@ -46,8 +44,11 @@ class Warehouse(pulumi.ComponentResource):
         self._args = args
         inside = args.server.options(self)
         owner = postgresql.Role(OWNER, name=OWNER, login=False, opts=inside)
-        writer = self._login(WRITER, args.writer_password, [owner] if args.writer_adds_columns else [])
-        reconcile = self._login(RECONCILE, args.reconcile_password, [])
+        # Vault sets its password; until then nobody can log in.
+        writer = postgresql.Role(
+            WRITER, name=WRITER, login=True, roles=[owner.name] if args.writer_adds_columns else [], opts=inside
+        )
+        reconcile = postgresql.Role(RECONCILE, name=RECONCILE, login=False, opts=inside)
         self._database = postgresql.Database(
             args.database,
             name=args.database,
@@ -74,16 +75,6 @@ class Warehouse(pulumi.ComponentResource):
             for label, role in ((WRITER, writer), (RECONCILE, reconcile)):
                 self.ready.append(self._table_privileges(f"{label}-{schema}", schema, role, owner))
         self.register_outputs({"database": self._database.name})
-
-    def _login(self, name: str, password: pulumi.Input[str], member_of: Sequence[postgresql.Role]) -> postgresql.Role:
-        return postgresql.Role(
-            name,
-            name=name,
-            login=True,
-            password=pulumi.Output.secret(password),
-            roles=[role.name for role in member_of],
-            opts=self._args.server.options(self),
-        )
 
     def _schema(self, name: str, owner: postgresql.Role, users: Sequence[postgresql.Role]) -> postgresql.Schema:
         return postgresql.Schema(

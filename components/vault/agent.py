@@ -9,7 +9,7 @@ import pulumi
 
 from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, ServiceArgs, Volume
-from components.vault.secrets import MOUNT
+from components.vault.secrets import AppRole
 
 FILES = Path(__file__).parent / "files"
 SECRETS_PATH = "/vault/secrets"
@@ -35,12 +35,14 @@ class AgentArgs:
     image: pulumi.Input[str]
     vault_address: str
     """Vault as seen from the network."""
-    role_id: pulumi.Input[str]
-    secret_id: pulumi.Input[str]
+    role: AppRole
     secrets_volume: pulumi.Input[str]
-    alias: str = "vault-agent"
-    secrets: str = f"{MOUNT}/data"
-    """Path in Vault below which `scylla` and `postgres` hold the consumer's logins."""
+    own_volume: pulumi.Input[str]
+    """Where the agent keeps its secret id."""
+    scylla_login: str
+    postgres_login: str
+    """Paths in Vault."""
+    alias: str
 
 
 def agent_service(args: AgentArgs) -> ServiceArgs:
@@ -50,14 +52,25 @@ def agent_service(args: AgentArgs) -> ServiceArgs:
         host=args.host,
         alias=args.alias,
         memory_mb=256,
-        env={"SKIP_SETCAP": "true", "SKIP_CHOWN": "true", "VAULT_ADDR": args.vault_address, "SECRETS": args.secrets},
-        command=["agent", "-config=/vault/agent/agent.hcl"],
-        volumes=[Volume(args.secrets_volume, SECRETS_PATH, driver_opts=SECRETS_VOLUME_OPTIONS)],
+        env={
+            "VAULT_ADDR": args.vault_address,
+            "SCYLLA_LOGIN": args.scylla_login,
+            "POSTGRES_LOGIN": args.postgres_login,
+            "SECRET_ID_WRAPPED": str(args.role.wrapped).lower(),
+        },
+        command=["sh", "/vault/agent/agent.sh"],
+        volumes=[
+            Volume(args.secrets_volume, SECRETS_PATH, driver_opts=SECRETS_VOLUME_OPTIONS),
+            Volume(args.own_volume, "/vault/file"),
+        ],
         files=[
             File("/vault/agent/agent.hcl", (FILES / "agent.hcl").read_text()),
+            File("/vault/agent/agent.sh", (FILES / "agent.sh").read_text()),
+            # Another content makes the agent anew, which reads the logins at once.
+            File("/vault/agent/generation", args.role.generation),
             *(File(f"/vault/templates/{name}.ctmpl", (FILES / f"{name}.ctmpl").read_text()) for name in RENDERED),
-            File("/vault/approle/role-id", args.role_id, secret=True, owner_uid=VAULT_UID),
-            File("/vault/approle/secret-id", args.secret_id, secret=True, owner_uid=VAULT_UID),
+            File("/vault/approle/role-id", args.role.role_id, secret=True, owner_uid=VAULT_UID),
+            File("/vault/approle/secret-id", args.role.secret_id, secret=True, owner_uid=VAULT_UID),
         ],
         health=HealthCheck(" && ".join(f"test -s {SECRETS_PATH}/{name}" for name in RENDERED), start_period_seconds=60),
         capabilities=TO_ANOTHER_USER,

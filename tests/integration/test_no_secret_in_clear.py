@@ -9,10 +9,7 @@ from tests.support.secrets_scan import plant, readable_places, scan, stack_secre
 
 pytestmark = pytest.mark.integration
 
-CONFIG_SECRETS = {
-    "scyllaAdminPassword", "scyllaReaderPassword", "scyllaReconcilePassword", "postgresAdminPassword",
-    "cdcWriterPassword", "reconcilePassword", "vaultToken",
-}  # fmt: skip
+CONFIG_SECRETS = {"scyllaAdminPassword", "postgresAdminPassword", "vaultToken"}
 
 
 def test_no_secret_can_be_read(pipeline: Pipeline) -> None:
@@ -28,12 +25,12 @@ def test_no_secret_can_be_read(pipeline: Pipeline) -> None:
 def test_the_scanner_finds_a_planted_secret(pipeline: Pipeline) -> None:
     secrets = stack_secrets(pipeline)
     planted = PROJECT / ".state" / "planted-by-a-test"
-    plant(planted, secrets["scylla-pg-cdc:cdcWriterPassword"])
+    plant(planted, secrets["scylla-pg-cdc:postgresAdminPassword"])
     try:
         findings = scan(secrets, readable_places(pipeline))
     finally:
         planted.unlink()
 
     assert [(finding.secret, finding.place) for finding in findings] == [
-        ("scylla-pg-cdc:cdcWriterPassword", "file .state/planted-by-a-test")
+        ("scylla-pg-cdc:postgresAdminPassword", "file .state/planted-by-a-test")
     ]
