@@ -18,7 +18,7 @@ TEST_ORDER := tests/unit tests/contract tests/integration tests/chaos tests/dest
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap up preview status smoke demo reconcile down env test test-reconcile-million bench check test-java
+.PHONY: help bootstrap up preview status smoke demo reconcile down env test test-reconcile-million test-rotation bench check test-java
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-23s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ test-reconcile-million: bootstrap ## the reconcile fault tests on 1,000,000 rows
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && CDC_TEST_RECONCILE_ROWS=1000000 CDC_TEST_RECONCILE_RUNS=10 \
 		$(BIN)/pytest tests/integration/test_reconcile_faults.py -s $(ARGS)
+
+test-rotation: bootstrap ## passwords that change every 20 s for 10 minutes under a steady writer; make test has a short form
+	@$(CDC) prepare
+	@eval "$$($(CDC) env)" && CDC_TEST_ROTATION_SECONDS=600 $(BIN)/pytest tests/chaos/test_rotation.py -s $(ARGS)
 
 bench: bootstrap ## measure latency, throughput, recovery and reconcile (ARGS=tests/bench/reconcile)
 	@$(CDC) prepare

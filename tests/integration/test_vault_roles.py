@@ -12,14 +12,18 @@ from tests.support.vault import VaultApi, administrator
 pytestmark = pytest.mark.integration
 
 OWN = {
-    "connect": ["cdc/data/scylla", "cdc/data/postgres"],
-    "reconcile": ["cdc/data/reconcile/scylla", "cdc/data/reconcile/postgres"],
+    "connect": ["cdc-database/static-creds/cdc_reader", "cdc-database/static-creds/cdc_writer"],
+    "reconcile": ["cdc-database/static-creds/cdc_reconcile", "cdc-database/creds/reconcile"],
 }
 FORBIDDEN_FOR_ALL = [
-    ("LIST", "cdc/metadata"),
-    ("GET", "cdc/data/another"),
-    ("POST", "cdc/data/another"),
-    ("GET", "cdc/config"),
+    ("GET", "cdc-database/config/postgres"),
+    ("POST", "cdc-database/config/postgres"),
+    ("POST", "cdc-database/rotate-root/postgres"),
+    ("POST", "cdc-database/rotate-role/cdc_writer"),
+    ("GET", "cdc-database/static-roles/cdc_writer"),
+    ("POST", "cdc-database/roles/another"),
+    ("GET", "cdc-database/creds/another"),
+    ("LIST", "cdc-database/roles"),
     ("GET", "sys/mounts"),
     ("GET", "sys/auth"),
     ("GET", "sys/audit"),

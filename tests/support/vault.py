@@ -80,3 +80,16 @@ def audit_entries(pipeline: Pipeline, path: str, file: str = FILE) -> list[dict[
     """The audit log's answers to requests of one path."""
     entries = (json.loads(line) for line in audit_text(pipeline, file).splitlines() if line.strip())
     return [entry for entry in entries if entry["type"] == "response" and entry["request"].get("path") == path]
+
+
+def rendered_password(pipeline: Pipeline, agent: str, login: str) -> str:
+    """The password in a file that an agent has rendered, `postgres` or `scylla`; empty while there is none."""
+    command = f"sed -n s/^password=//p /vault/secrets/{login}.properties 2>/dev/null || true"
+    container = pipeline.outputs.containers[agent]
+    return run("docker", "exec", "--user", "vault", container, "sh", "-c", command).stdout.strip()
+
+
+def restarts(pipeline: Pipeline, connector: str) -> int:
+    """How often the restarter has restarted a connector with success."""
+    done = run("docker", "logs", pipeline.outputs.containers["connect-restarter"])
+    return (done.stdout + done.stderr).count(f"{connector} runs with its new login")

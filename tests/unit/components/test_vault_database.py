@@ -136,7 +136,7 @@ def test_vault_gets_a_role_that_may_only_set_passwords(scylla: FakeScylla) -> No
     ]
 
 
-def test_the_first_password_is_changed_at_once_and_kept_nowhere(store: FakeStore, scylla: FakeScylla) -> None:
+def test_the_first_password_is_changed_at_once_and_kept_nowhere(store: FakeStore) -> None:
     result = ScyllaAccessProvider().create(PROPS)
 
     config, again = store.written(f"{MOUNT}/config/scylla")
@@ -156,7 +156,7 @@ def test_a_password_that_is_not_accepted_yet_is_waited_for(store: FakeStore, scy
     assert store.written(f"{MOUNT}/rotate-root/scylla")
 
 
-def test_a_login_that_vault_cannot_verify_fails_the_deployment(store: FakeStore, scylla: FakeScylla) -> None:
+def test_a_login_that_vault_cannot_verify_fails_the_deployment(store: FakeStore) -> None:
     store.refuse_once = {f"{MOUNT}/config/scylla"}
 
     with pytest.raises(Exception, match="error verifying connection"):
