@@ -84,7 +84,13 @@ def audit_entries(pipeline: Pipeline, path: str, file: str = FILE) -> list[dict[
 
 def rendered_password(pipeline: Pipeline, agent: str, login: str) -> str:
     """The password in a file that an agent has rendered, `postgres` or `scylla`; empty while there is none."""
-    command = f"sed -n s/^password=//p /vault/secrets/{login}.properties 2>/dev/null || true"
+    lines = agent_file(pipeline, agent, f"/vault/secrets/{login}.properties").splitlines()
+    return next((line.removeprefix("password=") for line in lines if line.startswith("password=")), "")
+
+
+def agent_file(pipeline: Pipeline, agent: str, path: str) -> str:
+    """A file that only the agent can read; empty while there is none."""
+    command = f"cat {path} 2>/dev/null || true"
     container = pipeline.outputs.containers[agent]
     return run("docker", "exec", "--user", "vault", container, "sh", "-c", command).stdout.strip()
 
