@@ -20,5 +20,6 @@ MAX_PROCESSES: Final = 16384
 """Processes and threads of one user. The provider knows no limit of a container, and the kernel counts a user's in all
 containers together: a desktop's user 1000 counts as well, so this only stops what would fill the machine."""
 
-SCRATCH_OPTIONS: Final = "rw,exec,nosuid,nodev,size=64m,mode=1777"
-"""Memory-backed; JVMs unpack native libraries there and load them."""
+SCRATCH_OPTIONS: Final = "rw,exec,nosuid,nodev,size=64m,mode=1777,uid=1000,gid=1000"
+"""Memory-backed; JVMs unpack native libraries there and load them. Where the image has the folder, its mode holds: the
+owner is the user of all images with a read-only root."""
