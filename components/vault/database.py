@@ -26,7 +26,7 @@ from components.scylla.provider import inputs_only
 from components.scylla.session import (
     CqlSession,
     Credentials,
-    ScyllaAuthenticationError,
+    ScyllaError,
     open_session,
     quote_name,
     quote_text,
@@ -40,7 +40,8 @@ ADMIN: Final = "vault_admin"
 """Vault's role in both databases: it may give other roles a password, and read no row."""
 CONNECT_TIMEOUT_SECONDS: Final = 15
 ACCEPTED_SECONDS: Final = 30.0
-"""How long a database may go on refusing a new password: nodes keep credentials in a cache."""
+"""How long a database may go on refusing a new password: nodes keep credentials in a cache, and Cassandra takes another
+password for a role after five seconds only."""
 RETRY_SECONDS: Final = 0.5
 
 
@@ -98,7 +99,7 @@ class DatabaseAccessProvider(VaultProvider):
             login = {"username": ADMIN, "password": password}
             config = self.connection(props) | {"allowed_roles": list(props["managed_roles"]), "verify_connection": True}
             client.write(f"{MOUNT}/config/{name}", self._token, config | login)
-            client.write(f"{MOUNT}/rotate-root/{name}", self._token)
+            self._until_accepted(lambda: client.write(f"{MOUNT}/rotate-root/{name}", self._token))
             # Verifies again, with the new password.
             self._until_accepted(lambda: client.write(f"{MOUNT}/config/{name}", self._token, config))
             self._renew(client, props["static_roles"])
@@ -115,7 +116,7 @@ class DatabaseAccessProvider(VaultProvider):
         while True:
             try:
                 login()
-            except (VaultError, ScyllaAuthenticationError):
+            except (VaultError, ScyllaError):
                 if self.clock.now() >= give_up_at:
                     raise
                 self.clock.sleep(RETRY_SECONDS)
@@ -205,8 +206,8 @@ class ScyllaAccessProvider(DatabaseAccessProvider):
         admin = quote_name(ADMIN)
         options = f"PASSWORD = {quote_text(password)} AND LOGIN = true AND SUPERUSER = false"
         with self._session(props) as session:
-            session.execute(f"CREATE ROLE IF NOT EXISTS {admin} WITH {options}", secret=password)
-            session.execute(f"ALTER ROLE {admin} WITH {options}", secret=password)
+            verb = "ALTER" if any(row["role"] == ADMIN for row in session.execute("LIST ROLES")) else "CREATE"
+            self._until_accepted(lambda: session.execute(f"{verb} ROLE {admin} WITH {options}", secret=password))
             for role in props["managed_roles"]:
                 session.execute(f"GRANT ALTER ON ROLE {quote_name(role)} TO {admin}")
         self._until_accepted(lambda: self._try_login(props, password))

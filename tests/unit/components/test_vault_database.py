@@ -130,8 +130,7 @@ def test_vault_gets_a_role_that_may_only_set_passwords(scylla: FakeScylla) -> No
     ScyllaAccessProvider().create(PROPS)
 
     assert scylla.statements == [
-        "CREATE ROLE IF NOT EXISTS \"vault_admin\" WITH PASSWORD = '***' AND LOGIN = true AND SUPERUSER = false",
-        "ALTER ROLE \"vault_admin\" WITH PASSWORD = '***' AND LOGIN = true AND SUPERUSER = false",
+        "CREATE ROLE \"vault_admin\" WITH PASSWORD = '***' AND LOGIN = true AND SUPERUSER = false",
         'GRANT ALTER ON ROLE "cdc_reader" TO "vault_admin"',
     ]
 
@@ -154,6 +153,22 @@ def test_a_password_that_is_not_accepted_yet_is_waited_for(store: FakeStore, scy
 
     assert scylla.refusals == 0
     assert store.written(f"{MOUNT}/rotate-root/scylla")
+
+
+def test_a_role_that_is_there_gets_another_password(scylla: FakeScylla) -> None:
+    scylla.roles.append(ADMIN)
+
+    ScyllaAccessProvider().create(PROPS)
+
+    assert scylla.statements[0].startswith("ALTER ROLE")
+
+
+def test_a_database_that_takes_passwords_slowly_is_given_time(store: FakeStore) -> None:
+    store.refuse_once = {f"{MOUNT}/rotate-root/scylla"}
+
+    ScyllaAccessProvider().create(PROPS)
+
+    assert len(store.written(f"{MOUNT}/rotate-root/scylla")) == 2
 
 
 def test_a_login_that_vault_cannot_verify_fails_the_deployment(store: FakeStore) -> None:
