@@ -139,7 +139,7 @@ class ConnectWorkers:
         restarter = Service(
             "connect-restarter",
             self._restarter(_worker_aliases(1)[0], 0),
-            pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[rendered])),
+            pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=services)),
         )
         first = services[0].container
         url = f"http://{self._host.address(ports.PUBLISHED_CONNECT_REST)}"

@@ -38,6 +38,7 @@ restart() {
     case $answer in
         404) return 0 ;;
         2??) ;;
+        000) return 2 ;; # no worker: it starts with the new file, which the next answer will show
         *) return 1 ;;
     esac
     while ((SECONDS - begin < settle_seconds)); do
@@ -59,7 +60,7 @@ restart() {
 }
 
 watch() {
-    local file=$1 connector=$2 used= now pause=1
+    local file=$1 connector=$2 used= now result pause=1
     while true; do
         now=$(digest "$file")
         if [[ -z $now || $now == "$used" ]]; then
@@ -67,9 +68,13 @@ watch() {
             continue
         fi
         sleep "$GRACE_SECONDS"
-        if restart "$connector"; then
+        restart "$connector"
+        result=$?
+        if ((result == 0)); then
             log "$connector runs with its new login"
             used=$now pause=1
+        elif ((result == 2)); then
+            sleep 2
         else
             log "$connector does not run with its new login; once more in $pause s"
             sleep "$pause"
