@@ -286,6 +286,8 @@ def test_vault_changes_every_password_of_the_pipeline(dev: Program) -> None:
         "cdc_writer": ("postgres", "cdc_writer", 86400),
         "cdc_reader": ("scylla", "cdc_reader", 86400),
         "cdc_reconcile": ("scylla", "cdc_reconcile", 86400),
+        "cdc_canary": ("scylla", "cdc_canary", 86400),
+        "cdc_canary_reader": ("postgres", "cdc_canary_reader", 86400),
     }
     assert (
         run_program("dev", passwordRotationSeconds=3600)
@@ -308,10 +310,10 @@ def test_reconcile_gets_logins_made_for_it_that_act_as_its_role(dev: Program) ->
 
 
 def test_an_agent_gets_its_secret_id_wrapped_where_it_is_the_only_one(dev: Program, prod: Program) -> None:
-    assert dev.names("vault:WrappedSecretId") == {"connect", "reconcile"}
+    assert dev.names("vault:WrappedSecretId") == {"connect", "reconcile", "canary"}
     assert not dev.of_type("AuthBackendRoleSecretId")
     assert "SECRET_ID_WRAPPED=true" in dev.one("docker:index/container:Container", "vault-agent").inputs["envs"]
-    assert prod.names("AuthBackendRoleSecretId") == {"connect", "reconcile"}
+    assert prod.names("AuthBackendRoleSecretId") == {"connect", "reconcile", "canary"}
     swarm = prod.one("docker:index/service:Service", "vault-agent").inputs["taskSpec"]["containerSpec"]
     assert swarm["env"]["SECRET_ID_WRAPPED"] == "false"
 
