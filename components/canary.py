@@ -9,6 +9,7 @@ import pulumi
 import yaml
 
 from components import ports
+from components.hardening import TO_ANOTHER_USER
 from components.reconcile_job import CONFIG_FILE, SourceDatabase, TargetDatabase
 from components.service import File, HealthCheck, Host, ServiceArgs, Volume
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
@@ -49,6 +50,7 @@ def canary_service(args: CanaryArgs) -> ServiceArgs:
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
         files=[File(CONFIG_FILE, yaml.safe_dump(canary_config(args), sort_keys=False))],
         health=HealthCheck(PROBE, interval_seconds=15, start_period_seconds=60),
+        capabilities=TO_ANOTHER_USER,
     )
 
 

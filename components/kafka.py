@@ -14,6 +14,8 @@ from components.observability.jmx import jmx_environment
 from components.service import HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
 
 HOUR_MS = 3_600_000
+SCRATCH = ("/etc/kafka", "/tmp", "/usr/logs", "/var/log/kafka")  # noqa: S108 (of the container)
+"""What start scripts and JVMs write."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class KafkaCluster(pulumi.ComponentResource):
                 health=HealthCheck(
                     f"bash -c 'exec 3<>/dev/tcp/localhost/{ports.ZOOKEEPER_CLIENT}; echo srvr >&3; grep -q Mode <&3'"
                 ),
+                scratch=SCRATCH,
             ),
             child,
         )
@@ -98,6 +101,7 @@ class KafkaCluster(pulumi.ComponentResource):
                 volumes=[Volume(data.name, "/var/lib/kafka/data")],
                 health=HealthCheck(f"bash -c 'exec 3<>/dev/tcp/localhost/{ports.KAFKA_INTERNAL}'"),
                 stop_timeout_seconds=60,
+                scratch=SCRATCH,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[zookeeper]),
         )

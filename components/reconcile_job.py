@@ -10,6 +10,7 @@ import pulumi
 import yaml
 
 from components import ports
+from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
@@ -115,6 +116,7 @@ def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
         health=HealthCheck(PROBE, interval_seconds=10, start_period_seconds=60),
         # A run that is stopped finishes the page at hand and writes its checkpoint.
         stop_timeout_seconds=60,
+        capabilities=TO_ANOTHER_USER,
     )
 
 

@@ -52,6 +52,7 @@ class SchemaRegistry(pulumi.ComponentResource):
                 },
                 ports=[Port(ports.SCHEMA_REGISTRY, ports.PUBLISHED_SCHEMA_REGISTRY)],
                 health=HealthCheck(f"curl -fsS http://localhost:{ports.SCHEMA_REGISTRY}/subjects"),
+                scratch=("/etc/schema-registry", "/tmp", "/usr/logs"),  # noqa: S108 (of the container)
             ),
             pulumi.ResourceOptions(parent=self),
         )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
+from components.hardening import DROPPED, MAX_PROCESSES, SCRATCH_OPTIONS
+
 LOG_OPTIONS = {"max-size": "20m", "max-file": "3"}
 """Container logs are rotated: at most 60 MB stay on disk for each service."""
 
@@ -31,6 +33,8 @@ class Host:
     """Host address on which ports are published."""
     port_offset: int = 0
     """Added to every published port, so that two stacks can share a host."""
+    read_only_root: bool = False
+    """Services that name what they write to get a root file system that cannot be written."""
 
     def address(self, port: int) -> str:
         """`host:port` under which a published port is reached from outside the network."""
@@ -116,6 +120,16 @@ class ServiceArgs:
     volumes: Sequence[Volume] = ()
     files: Sequence[File] = ()
     stop_timeout_seconds: int = 30
+    capabilities: Sequence[str] = ()
+    """Capabilities that the image needs to start; all others are dropped."""
+    scratch: Sequence[str] = ()
+    """Folders that the service writes to besides its volumes; with them its root can be read-only. Not together with
+    `files`: an engine puts none into a read-only root."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the root file system cannot be written."""
+        return self.host.read_only_root and bool(self.scratch)
 
 
 class Service(pulumi.ComponentResource):
@@ -141,6 +155,10 @@ class Service(pulumi.ComponentResource):
             # No swap: the engine's own default would show up as drift.
             memory_swap=args.memory_mb,
             security_opts=["no-new-privileges"],
+            capabilities=docker.ContainerCapabilitiesArgs(adds=sorted(args.capabilities), drops=list(DROPPED)),
+            ulimits=[docker.ContainerUlimitArgs(name="nproc", soft=MAX_PROCESSES, hard=MAX_PROCESSES)],
+            read_only=args.read_only,
+            tmpfs=dict.fromkeys(args.scratch, SCRATCH_OPTIONS) if args.read_only else None,
             log_driver="json-file",
             log_opts=LOG_OPTIONS,
             stop_timeout=args.stop_timeout_seconds,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from components.hardening import DROPPED
 from components.service import File, ServiceArgs, go_duration
 
 MIB = 1024 * 1024
@@ -77,6 +78,8 @@ class SwarmService(pulumi.ComponentResource):
             image=args.image,
             args=list(args.command),
             env=dict(args.env),
+            cap_adds=sorted(args.capabilities),
+            cap_drops=list(DROPPED),
             stop_grace_period=f"{args.stop_timeout_seconds}s",
             configs=[self._config(file) for file in args.files if not file.secret],
             secrets=[self._secret(file) for file in args.files if file.secret],

@@ -8,17 +8,19 @@ import pulumi
 import pulumi_docker as docker
 
 from components.canary import CanaryArgs, canary_service
+from components.postgres.roles import CANARY_READER
 from components.reconcile_job import SourceDatabase, TargetDatabase
 from components.service import Host, Service, named_volume
 from components.swarm_service import Placement, SwarmService
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
-from components.vault.secrets import AppRole
+from components.vault.secrets import AppRole, static_login
 from infra.images import Images
-from infra.pipeline import CANARY_SECRETS
+from infra.pipeline import CANARY
 from infra.platform import Postgres, Scylla, Vault
 from infra.settings import Settings
 
 SECRETS_VOLUME = "canary-secrets"
+AGENT_VOLUME = "canary-agent"
 
 
 class Canary:
@@ -43,11 +45,12 @@ class Canary:
                 host=self._host,
                 image=self._images.id("vault"),
                 vault_address=vault.address_inside,
-                role_id=role.role_id,
-                secret_id=role.secret_id,
-                secrets_volume=self._volume_name,
+                role=role,
+                secrets_volume=self._volume_name(SECRETS_VOLUME),
+                own_volume=self._volume_name(AGENT_VOLUME),
+                scylla_login=static_login(CANARY),
+                postgres_login=static_login(CANARY_READER),
                 alias="canary-agent",
-                secrets=CANARY_SECRETS,
                 monitored=True,
             )
         )
@@ -62,14 +65,14 @@ class Canary:
         # A volume of the same name would keep the old one's options.
         ours = pulumi.ResourceOptions(provider=self._docker, delete_before_replace=True)
         secrets = named_volume(SECRETS_VOLUME, self._host, ours, SECRETS_VOLUME_OPTIONS)
-        options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[secrets, *role.ready])
+        own = named_volume(AGENT_VOLUME, self._host, ours)
+        options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[secrets, own, *role.ready])
         rendered_here = Service("canary-agent", agent, options)
         after = pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[rendered_here, *wait_for]))
         return [rendered_here, Service("canary", canary, after)]
 
-    @property
-    def _volume_name(self) -> str:
-        return f"{self._host.prefix}-{SECRETS_VOLUME}"
+    def _volume_name(self, name: str) -> str:
+        return f"{self._host.prefix}-{name}"
 
     def _canary(self, services: tuple[Scylla, Postgres]) -> CanaryArgs:
         scylla, postgres = services
@@ -77,7 +80,7 @@ class Canary:
         return CanaryArgs(
             host=self._host,
             image=self._images.reconcile_id(),
-            secrets_volume=self._volume_name,
+            secrets_volume=self._volume_name(SECRETS_VOLUME),
             source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter),
             target=TargetDatabase(
                 postgres.host_inside, postgres.port_inside, settings.postgres.database, settings.postgres.ssl_mode

@@ -34,6 +34,9 @@ T = TypeVar("T")
 MIN_RETENTION_HOURS = 24
 """A shorter retention could drop records that a stopped sink has not read after a night."""
 
+MIN_ROTATION_SECONDS = 10
+"""A change, the files that follow and the restart of a connector take some seconds."""
+
 TABLE_EXAMPLE = "[{source: shop.users, target: public.users, partitionKey: [id]}]"
 MONITORED_JOBS = ("connect", "kafka", "zookeeper", "schema-registry", "scylla", "postgres", "vault")
 TABLE_KEYS = {"source", "target", "partitionKey", "clusteringKey", "columns", "schemaCompatibility", "migrations"}
@@ -148,6 +151,7 @@ def load_settings() -> Settings:
             port_offset=reader.integer("portOffset"),
             images=reader.choice("images", "public", "testbed"),
             image_overrides=reader.mapping("imageOverrides"),
+            read_only_root=reader.flag("readOnlyRoot"),
         ),
         kafka=_kafka(reader),
         registry=_registry(reader),
@@ -239,8 +243,6 @@ def _scylla(reader: _Reader) -> ScyllaSettings:
         ),
         admin_user=reader.text("scyllaAdminUser"),
         admin_password=reader.secret("scyllaAdminPassword"),
-        reader_password=reader.secret("scyllaReaderPassword"),
-        reconcile_password=reader.secret("scyllaReconcilePassword"),
         cdc_ttl_seconds=reader.integer("cdcTtlSeconds", 3600),
     )
 
@@ -256,8 +258,6 @@ def _postgres(reader: _Reader) -> PostgresSettings:
         database=reader.text("postgresDatabase"),
         admin_user=reader.text("postgresAdminUser"),
         admin_password=reader.secret("postgresAdminPassword"),
-        writer_password=reader.secret("cdcWriterPassword"),
-        reconcile_password=reader.secret("reconcilePassword"),
     )
 
 
@@ -267,6 +267,7 @@ def _vault(reader: _Reader) -> VaultSettings:
         mode=mode,
         address=reader.external(mode, "vaultAddress", reader.text("vaultAddress"), "https://host:8200"),
         token=reader.secret("vaultToken"),
+        password_rotation_seconds=reader.integer("passwordRotationSeconds", MIN_ROTATION_SECONDS),
     )
 
 
@@ -311,13 +312,7 @@ def _monitoring(reader: _Reader) -> MonitoringSettings:
 
 def _canary(reader: _Reader, monitoring: bool) -> CanarySettings:
     enabled = reader.flag("canaryEnabled") and monitoring
-    nothing = pulumi.Output.secret("")
-    return CanarySettings(
-        enabled=enabled,
-        interval_seconds=reader.integer("canaryIntervalSeconds", 1),
-        scylla_password=reader.secret("scyllaCanaryPassword") if enabled else nothing,
-        postgres_password=reader.secret("canaryPassword") if enabled else nothing,
-    )
+    return CanarySettings(enabled=enabled, interval_seconds=reader.integer("canaryIntervalSeconds", 1))
 
 
 def _tables(reader: _Reader, compatibility: str) -> list[TableSettings]:

@@ -20,19 +20,24 @@ from components.kafka_connect.configs import (
     ScyllaSourceConfig,
 )
 from components.kafka_connect.connector import Connector, ConnectorArgs
+from components.kafka_connect.restarter import RestarterArgs, restarter_service
 from components.kafka_connect.worker import SWARM_TASK_NAME, WorkerArgs, worker_service
-from components.service import Host, Service, named_volume
+from components.postgres.roles import WRITER
+from components.service import Host, Service, ServiceArgs, named_volume
 from components.swarm_service import Placement, SwarmService
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
-from components.vault.secrets import AppRole
+from components.vault.secrets import AppRole, static_login
 from infra.images import Images
-from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, SOURCE_OFFSETS_TOPIC
+from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, READER, SOURCE_OFFSETS_TOPIC
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import Settings
 
 SOURCE_CONNECTOR = "scylla-source"
 SINK_CONNECTOR = "postgres-sink"
 SECRETS_VOLUME = "connect-secrets"
+AGENT_VOLUME = "vault-agent"
+SWARM_GRACE_SECONDS = 5
+"""The agents of several nodes render a new login within a second or two of each other."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,12 @@ class ConnectWorkers:
             host=self._host,
             image=self._images.id("vault"),
             vault_address=vault.address_inside,
-            role_id=role.role_id,
-            secret_id=role.secret_id,
+            role=role,
             secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
+            own_volume=f"{self._host.prefix}-{AGENT_VOLUME}",
+            scylla_login=static_login(READER),
+            postgres_login=static_login(WRITER),
+            alias="vault-agent",
             monitored=self._settings.monitoring.enabled,
         )
         workers = WorkerArgs(
@@ -98,6 +106,12 @@ class ConnectWorkers:
             Placement(settings.placement, replicas=settings.workers),
             pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[rendered])),
         )
+        SwarmService(
+            "connect-restarter",
+            self._restarter("connect", SWARM_GRACE_SECONDS),
+            Placement(settings.placement, replicas=1),
+            pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[service])),
+        )
         gate = _connect_gate(settings.url, [service.service])
         return Connect(Server(gate, None), settings.url, f"http://connect:{ports.CONNECT_REST}", [])
 
@@ -106,8 +120,11 @@ class ConnectWorkers:
     ) -> Connect:
         # A volume of the same name would keep the old one's options.
         ours = pulumi.ResourceOptions(provider=self._docker, delete_before_replace=True)
-        volume = named_volume(SECRETS_VOLUME, self._host, ours, SECRETS_VOLUME_OPTIONS)
-        options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[volume])
+        volumes = [
+            named_volume(SECRETS_VOLUME, self._host, ours, SECRETS_VOLUME_OPTIONS),
+            named_volume(AGENT_VOLUME, self._host, pulumi.ResourceOptions(provider=self._docker)),
+        ]
+        options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=volumes)
         rendered = Service(
             "vault-agent",
             agent_service(agent),
@@ -121,11 +138,28 @@ class ConnectWorkers:
             )
             for number, alias in enumerate(worker_aliases(self._settings.connect.workers), start=1)
         ]
+        restarter = Service(
+            "connect-restarter",
+            self._restarter(worker_aliases(1)[0], 0),
+            pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=services)),
+        )
         first = services[0].container
         url = f"http://{self._host.address(ports.PUBLISHED_CONNECT_REST)}"
         gate = _connect_gate(url, [service.container for service in services])
         inside = f"http://{worker_aliases(1)[0]}:{ports.CONNECT_REST}"
-        return Connect(Server(gate, first), url, inside, [rendered, *services])
+        return Connect(Server(gate, first), url, inside, [rendered, *services, restarter])
+
+    def _restarter(self, worker: str, grace_seconds: int) -> ServiceArgs:
+        return restarter_service(
+            RestarterArgs(
+                host=self._host,
+                image=self._images.connect_id(),
+                connect_url=f"http://{worker}:{ports.CONNECT_REST}",
+                secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
+                connectors={"scylla.properties": SOURCE_CONNECTOR, "postgres.properties": SINK_CONNECTOR},
+                grace_seconds=grace_seconds,
+            )
+        )
 
 
 def worker_aliases(workers: int) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.kafka import PipelineTopics, PipelineTopicsArgs
-from components.postgres.roles import CANARY, OWNER, RECONCILE, WRITER, CanaryLogin, Warehouse, WarehouseArgs
+from components.postgres.roles import CANARY_READER, OWNER, RECONCILE, WRITER, Warehouse, WarehouseArgs
 from components.postgres.target_table import TargetTable, TargetTableArgs
 from components.registry_client import subjects_of
 from components.registry_compatibility import Compatibility
@@ -17,7 +17,8 @@ from components.scylla.preflight import Preflight, PreflightArgs
 from components.scylla.role import Role, RoleArgs
 from components.scylla.superuser import SuperuserPassword, SuperuserPasswordArgs
 from components.scylla.table import Table, TableArgs
-from components.vault.secrets import MOUNT, LoginSecret, PipelineSecrets, PipelineSecretsArgs
+from components.vault.database import PostgresAccessArgs, ScyllaAccessArgs
+from components.vault.secrets import PipelineSecrets, PipelineSecretsArgs
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import CANARY_TABLE, Settings, TableSettings
 
@@ -33,10 +34,8 @@ READER = "cdc_reader"
 """ScyllaDB role of the source connector."""
 RECONCILER = "cdc_reconcile"
 """ScyllaDB role of the reconcile job."""
-RECONCILE_SECRETS = f"{MOUNT}/data/reconcile"
-"""Where the reconcile job's logins are in Vault."""
-CANARY_SECRETS = f"{MOUNT}/data/canary"
-"""Where the canary's logins are in Vault."""
+CANARY = "cdc_canary"
+"""ScyllaDB role of the canary."""
 STREAMS_KEYSPACE = "system_distributed"
 """ScyllaDB publishes the CDC stream ids there."""
 
@@ -88,10 +87,10 @@ def source_tables(
     readers = [
         Role(
             name,
-            RoleArgs(name=name, password=password, contact_points=points, grants=grants),
+            RoleArgs(name=name, contact_points=points, grants=grants),
             scylla.server.options(None, [*admin, *tables]),
         )
-        for name, password, grants in _source_roles(settings)
+        for name, grants in _source_roles(settings).items()
     ]
     preflight = Preflight(
         "source-tables",
@@ -133,19 +132,11 @@ def _source_table(settings: Settings, scylla: Scylla, table: TableSettings, keys
     )
 
 
-def _source_roles(settings: Settings) -> list[tuple[str, pulumi.Output[str], list[dict[str, pulumi.Input[str]]]]]:
-    """Each role with its password and grants."""
-    scylla, canary = settings.scylla, settings.monitoring.canary
-    roles = [
-        (READER, scylla.reader_password, _reader_grants(settings.replicated)),
-        (RECONCILER, scylla.reconcile_password, _reader_grants(settings.tables)),
-    ]
-    if canary.enabled:
-        grant: dict[str, pulumi.Input[str]] = {
-            "permission": "MODIFY",
-            "resource": f"TABLE {CANARY_TABLE.replicated.source}",
-        }
-        roles.append((CANARY, canary.scylla_password, [grant]))
+def _source_roles(settings: Settings) -> dict[str, list[dict[str, pulumi.Input[str]]]]:
+    """Each role with its grants."""
+    roles = {READER: _reader_grants(settings.replicated), RECONCILER: _reader_grants(settings.tables)}
+    if settings.monitoring.canary.enabled:
+        roles[CANARY] = [{"permission": "MODIFY", "resource": f"TABLE {CANARY_TABLE.replicated.source}"}]
     return roles
 
 
@@ -175,19 +166,14 @@ def target_tables(
 ) -> Targets:
     """Database, roles, grants and target tables in PostgreSQL."""
     replicated = [table.replicated for table in settings.replicated]
-    canary = settings.monitoring.canary
     warehouse = Warehouse(
         "warehouse",
         WarehouseArgs(
             server=postgres.server,
             database=settings.postgres.database,
             schemas=sorted({table.target_schema for table in replicated}),
-            writer_password=settings.postgres.writer_password,
-            reconcile_password=settings.postgres.reconcile_password,
             writer_adds_columns=settings.connect.schema_evolution == "basic",
-            canary=CanaryLogin(CANARY_TABLE.replicated.target_schema, canary.postgres_password)
-            if canary.enabled
-            else None,
+            canary_schema=CANARY_TABLE.replicated.target_schema if settings.monitoring.canary.enabled else "",
         ),
     )
     tables = {
@@ -212,26 +198,46 @@ def target_tables(
     return Targets(tables, [*warehouse.ready, *tables.values()])
 
 
-def pipeline_secrets(settings: Settings, vault: Vault) -> PipelineSecrets:
-    """The logins of connectors, reconcile job and canary in Vault, and the AppRole that reads each."""
-    canary = settings.monitoring.canary
-    canary_logins = {
-        "canary/scylla": LoginSecret(CANARY, canary.scylla_password),
-        "canary/postgres": LoginSecret(CANARY, canary.postgres_password),
-    }
+def pipeline_secrets(
+    settings: Settings, vault: Vault, services: tuple[Scylla, Postgres], roles_exist: Sequence[pulumi.Resource]
+) -> PipelineSecrets:
+    """The logins of connectors, reconcile job and canary, which Vault changes, and the AppRole that reads each."""
+    scylla, postgres = services
+    ours = settings.vault.mode == "container"
+    canary = settings.monitoring.canary.enabled
+    in_postgres, in_scylla = ([CANARY_READER], [CANARY]) if canary else ([], [])
     return PipelineSecrets(
         "secrets",
         PipelineSecretsArgs(
             server=vault.server,
-            logins={
-                "scylla": LoginSecret(READER, settings.scylla.reader_password),
-                "postgres": LoginSecret(WRITER, settings.postgres.writer_password),
-                "reconcile/scylla": LoginSecret(RECONCILER, settings.scylla.reconcile_password),
-                "reconcile/postgres": LoginSecret(RECONCILE, settings.postgres.reconcile_password),
-                **(canary_logins if canary.enabled else {}),
-            },
+            postgres=PostgresAccessArgs(
+                name="postgres",
+                vault_address=vault.address_outside,
+                host=postgres.host_outside,
+                port=postgres.port_outside,
+                # An external Vault is outside of the stack's network, as Pulumi is.
+                vault_host=postgres.host_inside if ours else postgres.host_outside,
+                vault_port=postgres.port_inside if ours else postgres.port_outside,
+                database=settings.postgres.database,
+                sslmode=settings.postgres.ssl_mode,
+                managed_roles=[WRITER, RECONCILE, *in_postgres],
+                static_roles=[WRITER, *in_postgres],
+            ),
+            scylla=ScyllaAccessArgs(
+                name="scylla",
+                vault_address=vault.address_outside,
+                contact_points=scylla.contact_points_outside,
+                vault_contact_points=scylla.contact_points_inside if ours else scylla.contact_points_outside,
+                managed_roles=[READER, RECONCILER, *in_scylla],
+                static_roles=[READER, RECONCILER, *in_scylla],
+            ),
+            group_role=RECONCILE,
+            rotation_seconds=settings.vault.password_rotation_seconds,
             consumers={CONNECT_ROLE: "cdc-pipeline", RECONCILE_ROLE: "cdc-reconcile"}
-            | ({CANARY_ROLE: "cdc-canary"} if canary.enabled else {}),
+            | ({CANARY_ROLE: "cdc-canary"} if canary else {}),
+            # On Swarm each node has an agent.
+            one_reader=settings.connect.mode != "service",
+            roles_exist=roles_exist,
         ),
     )
 

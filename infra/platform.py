@@ -15,8 +15,10 @@ from components.postgres.server import PostgresServer, PostgresServerArgs
 from components.schema_registry import SchemaRegistry, SchemaRegistryArgs
 from components.scylla.server import ScyllaServer, ScyllaServerArgs
 from components.service import Host, Service
+from components.vault.audit import audit_log
 from components.vault.init import AdminToken, AdminTokenArgs, VaultInit, VaultInitArgs
 from components.vault.server import VaultServer, VaultServerArgs
+from components.vault.unsealer import UnsealerArgs, unsealer_service
 from infra.images import Images
 from infra.providers import kafka_provider, postgres_provider, vault_provider
 from infra.settings import Settings
@@ -225,5 +227,16 @@ class Platform:
             AdminTokenArgs(address=address, root_token=init.root_token),
             pulumi.ResourceOptions(deleted_with=container),
         )
+        self.services.append(self._unsealer(vault.address_inside, init))
         server = Server(token, container, vault_provider(self._settings, address))
+        audit_log(server)
         return Vault(server, vault.address_inside, address)
+
+    def _unsealer(self, address: str, init: VaultInit) -> Service:
+        args = UnsealerArgs(
+            host=self._host,
+            image=self._images.id("vault"),
+            vault_address=address,
+            unseal_key=init.unseal_keys.apply(lambda keys: keys[0]),
+        )
+        return Service("vault-unsealer", unsealer_service(args), self._ours())

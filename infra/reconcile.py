@@ -8,6 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components import ports
+from components.postgres.roles import RECONCILE
 from components.reconcile_job import (
     Pipeline,
     ReconcileJobArgs,
@@ -20,15 +21,16 @@ from components.reconcile_job import (
 from components.service import Host, Service, named_volume
 from components.swarm_service import Placement, SwarmService
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
-from components.vault.secrets import AppRole
+from components.vault.secrets import AppRole, made_login, static_login
 from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect
 from infra.images import Images
-from infra.pipeline import RECONCILE_SECRETS
+from infra.pipeline import RECONCILER
 from infra.platform import Kafka, Postgres, Scylla, Vault
 from infra.settings import Settings
 
 SECRETS_VOLUME = "reconcile-secrets"
 SPOOL_VOLUME = "reconcile-spool"
+AGENT_VOLUME = "reconcile-agent"
 
 
 class ReconcileJob:
@@ -53,11 +55,12 @@ class ReconcileJob:
                 host=self._host,
                 image=self._images.id("vault"),
                 vault_address=vault.address_inside,
-                role_id=role.role_id,
-                secret_id=role.secret_id,
+                role=role,
                 secrets_volume=self._volume_name(SECRETS_VOLUME),
+                own_volume=self._volume_name(AGENT_VOLUME),
+                scylla_login=static_login(RECONCILER),
+                postgres_login=made_login(RECONCILE),
                 alias="reconcile-agent",
-                secrets=RECONCILE_SECRETS,
                 monitored=self._settings.monitoring.enabled,
             )
         )
@@ -74,8 +77,8 @@ class ReconcileJob:
         # A volume of the same name would keep the old one's options.
         ours = pulumi.ResourceOptions(provider=self._docker, delete_before_replace=True)
         secrets = named_volume(SECRETS_VOLUME, self._host, ours, SECRETS_VOLUME_OPTIONS)
-        spool = named_volume(SPOOL_VOLUME, self._host, ours)
-        docker_only = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[secrets, spool])
+        others = [named_volume(name, self._host, ours) for name in (SPOOL_VOLUME, AGENT_VOLUME)]
+        docker_only = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[secrets, *others])
         waits = pulumi.ResourceOptions.merge(docker_only, pulumi.ResourceOptions(depends_on=role.ready))
         rendered_here = Service("reconcile-agent", agent, waits)
         waits = pulumi.ResourceOptions.merge(docker_only, pulumi.ResourceOptions(depends_on=[rendered_here, *wait_for]))

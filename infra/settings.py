@@ -22,6 +22,7 @@ class DockerSettings:
     port_offset: int
     images: Literal["public", "testbed"]
     image_overrides: dict[str, str]
+    read_only_root: bool
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,6 @@ class ScyllaSettings:
     consistency_level: str
     admin_user: str
     admin_password: pulumi.Output[str]
-    reader_password: pulumi.Output[str]
-    reconcile_password: pulumi.Output[str]
     cdc_ttl_seconds: int
 
 
@@ -102,8 +101,6 @@ class PostgresSettings:
     database: str
     admin_user: str
     admin_password: pulumi.Output[str]
-    writer_password: pulumi.Output[str]
-    reconcile_password: pulumi.Output[str]
 
 
 @dataclass(frozen=True)
@@ -113,6 +110,7 @@ class VaultSettings:
     mode: Mode
     address: str
     token: pulumi.Output[str]
+    password_rotation_seconds: int
 
 
 @dataclass(frozen=True)
@@ -135,8 +133,6 @@ class CanarySettings:
 
     enabled: bool
     interval_seconds: int
-    scylla_password: pulumi.Output[str]
-    postgres_password: pulumi.Output[str]
 
 
 @dataclass(frozen=True)

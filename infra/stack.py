@@ -40,6 +40,7 @@ def deploy(settings: Settings) -> None:
         network=_network(settings, engine),
         bind_address=settings.docker.bind_address,
         port_offset=settings.docker.port_offset,
+        read_only_root=settings.docker.read_only_root,
     )
     images = Images(settings.docker, engine)
     platform = Platform(settings, engine, images, host)
@@ -52,9 +53,9 @@ def deploy(settings: Settings) -> None:
 
     topics = pipeline_topics(settings, kafka)
     levels = registry_compatibility(settings, registry)
-    secrets = pipeline_secrets(settings, vault)
     sources = source_tables(settings, scylla, registry, levels)
     targets = target_tables(settings, scylla, postgres, sources)
+    secrets = pipeline_secrets(settings, vault, (scylla, postgres), [*sources, *targets.ready])
 
     connect = ConnectWorkers(settings, engine, images, host).bring_up(kafka, vault, secrets.roles[CONNECT_ROLE], topics)
     connectors(settings, connect, (scylla, postgres, registry), [*topics, *levels, *sources, *targets.ready])

@@ -18,14 +18,8 @@ from ops.stack_config import load
 
 SECRET_KEYS: Final = (
     "scyllaAdminPassword",
-    "scyllaReaderPassword",
-    "scyllaReconcilePassword",
     "postgresAdminPassword",
-    "cdcWriterPassword",
-    "reconcilePassword",
     "monitorPassword",
-    "scyllaCanaryPassword",
-    "canaryPassword",
     "grafanaAdminPassword",
     "vaultToken",
 )

@@ -15,24 +15,15 @@ OWNER = "warehouse_owner"
 WRITER = "cdc_writer"
 """The sink writes with it. (PostgreSQL reserves role names that begin with `pg_`.)"""
 RECONCILE = "reconcile"
-"""The reconcile job compares and repairs with it."""
+"""The reconcile job compares and repairs as this role; Vault makes logins that are members of it."""
 
-CANARY = "cdc_canary"
-"""Reads the canary's table."""
+CANARY_READER = "cdc_canary_reader"
+"""Reads the copy of the canary's table."""
 MONITOR = "cdc_monitor"
 """Reads statistics and no row."""
 
 TABLE_PRIVILEGES = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 DEFAULT_SCHEMA = "public"
-
-
-@dataclass(frozen=True)
-class CanaryLogin:
-    """The canary reads its table's copy and nothing else."""
-
-    schema: str
-    """Schema of its own, which is one of `schemas`."""
-    password: pulumi.Input[str]
 
 
 @dataclass(frozen=True)
@@ -43,11 +34,10 @@ class WarehouseArgs:
     database: str
     schemas: Sequence[str]
     """Schemas of the target tables."""
-    writer_password: pulumi.Input[str]
-    reconcile_password: pulumi.Input[str]
     writer_adds_columns: bool
     """The sink may add columns: that takes membership in the role that owns the tables."""
-    canary: CanaryLogin | None = None
+    canary_schema: str = ""
+    """One of `schemas`, which the canary reads and reconcile leaves alone; empty: there is no canary."""
 
 
 class Warehouse(pulumi.ComponentResource):
@@ -61,8 +51,11 @@ class Warehouse(pulumi.ComponentResource):
         self._args = args
         inside = args.server.options(self)
         owner = postgresql.Role(OWNER, name=OWNER, login=False, opts=inside)
-        writer = self._login(WRITER, args.writer_password, [owner] if args.writer_adds_columns else [])
-        reconcile = self._login(RECONCILE, args.reconcile_password, [])
+        # Vault sets its password; until then nobody can log in.
+        writer = postgresql.Role(
+            WRITER, name=WRITER, login=True, roles=[owner.name] if args.writer_adds_columns else [], opts=inside
+        )
+        reconcile = postgresql.Role(RECONCILE, name=RECONCILE, login=False, opts=inside)
         self._database = postgresql.Database(
             args.database,
             name=args.database,
@@ -84,12 +77,9 @@ class Warehouse(pulumi.ComponentResource):
         self.ready = [self._database, bookkeeping]
         users = {WRITER: (writer, TABLE_PRIVILEGES), RECONCILE: (reconcile, TABLE_PRIVILEGES)}
         for schema in args.schemas:
-            if args.canary and schema == args.canary.schema:
-                self._open(
-                    schema,
-                    owner,
-                    {WRITER: users[WRITER], CANARY: (self._login(CANARY, args.canary.password, []), ["SELECT"])},
-                )
+            if schema == args.canary_schema:
+                reader = postgresql.Role(CANARY_READER, name=CANARY_READER, login=True, opts=inside)
+                self._open(schema, owner, {WRITER: users[WRITER], CANARY_READER: (reader, ["SELECT"])})
             else:
                 self._open(schema, owner, users)
         self.register_outputs({"database": self._database.name})
@@ -103,16 +93,6 @@ class Warehouse(pulumi.ComponentResource):
             self.ready.append(self._schema(schema, owner, [role for role, _ in users.values()]))
         for label, (role, privileges) in users.items():
             self.ready.append(self._table_privileges(f"{label}-{schema}", schema, role, owner, privileges))
-
-    def _login(self, name: str, password: pulumi.Input[str], member_of: Sequence[postgresql.Role]) -> postgresql.Role:
-        return postgresql.Role(
-            name,
-            name=name,
-            login=True,
-            password=pulumi.Output.secret(password),
-            roles=[role.name for role in member_of],
-            opts=self._args.server.options(self),
-        )
 
     def _schema(self, name: str, owner: postgresql.Role, users: Sequence[postgresql.Role]) -> postgresql.Schema:
         return postgresql.Schema(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components import ports
+from components.hardening import TO_OWN_VOLUMES
 from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
 
 POSTGRES_UID = 999
@@ -58,6 +59,7 @@ class PostgresServer(pulumi.ComponentResource):
                 files=[File(PASSWORD_FILE, args.admin_password, secret=True, owner_uid=POSTGRES_UID)],
                 # During its first start the server runs without TCP for a while; only TCP counts as ready.
                 health=HealthCheck(f"pg_isready -q -h 127.0.0.1 -U {args.admin_user}"),
+                capabilities=TO_OWN_VOLUMES,
             ),
             child,
         )

@@ -1,6 +1,7 @@
 """A login role with only the grants that it needs, as a resource."""
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -44,10 +45,11 @@ class RoleArgs:
 
     name: Input[str]
     """Name of the role; a change makes another role and drops this one."""
-    password: Input[str]
-    """Password; a secret, kept encrypted in the state under the same name."""
     contact_points: Input[Sequence[Input[str]]]
     """CQL addresses as `host:port`."""
+    password: Input[str] | None = None
+    """Password; a secret, kept encrypted in the state under the same name. None: somebody else sets it, such as Vault;
+    until then nobody can log in."""
     grants: Input[Sequence[Input[Mapping[str, Input[str]]]]] = ()
     """`{"permission": "SELECT", "resource": "TABLE shop.users"}` each; what is not named here is revoked."""
     login: Input[bool] = True
@@ -81,7 +83,7 @@ class RoleProvider(ScyllaProvider):
             actual = _read_grants(session, props["name"])
         if actual != declared_grants(props["grants"]):
             observed["grants"] = [{"permission": p, "resource": r} for p, r in sorted(actual)]
-        if role["login"] and not self._password_is_accepted(props):
+        if role["login"] and props.get("password") and not self._password_is_accepted(props):
             observed["password"] = ""
         return ReadResult(id_, observed)
 
@@ -106,11 +108,12 @@ class RoleProvider(ScyllaProvider):
         role = _read_role(session, props["name"])
         login = "true" if props["login"] else "false"
         options = f"LOGIN = {login} AND SUPERUSER = false"
+        password = props.get("password") or ("" if role else secrets.token_urlsafe(24))
         # A password that is accepted is not set again: servers may limit how often it changes.
-        if role is None or not (role["login"] and self._password_is_accepted(props)):
-            options = f"PASSWORD = {quote_text(props['password'])} AND {options}"
+        if password and (role is None or not (role["login"] and self._password_is_accepted(props))):
+            options = f"PASSWORD = {quote_text(password)} AND {options}"
         verb = "CREATE" if role is None else "ALTER"
-        session.execute(f"{verb} ROLE {quote_name(props['name'])} WITH {options}", secret=props["password"])
+        session.execute(f"{verb} ROLE {quote_name(props['name'])} WITH {options}", secret=password)
 
     def _password_is_accepted(self, props: Properties) -> bool:
         try:
@@ -124,10 +127,10 @@ class Role(Resource, module="scylla", name="Role"):
     """A role. Deleting the resource drops it."""
 
     name: Output[str]
-    password: Output[str]
 
     def __init__(self, resource_name: str, args: RoleArgs, opts: ResourceOptions | None = None) -> None:
-        props = dict(vars(args)) | {"password": Output.secret(args.password), "superuser": False}
+        password = None if args.password is None else Output.secret(args.password)
+        props = dict(vars(args)) | {"password": password, "superuser": False}
         super().__init__(RoleProvider(), resource_name, props, opts)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components import ports
+from components.hardening import TO_OWN_VOLUMES
 from components.observability.jmx import jmx_environment
 from components.service import HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
 
@@ -51,6 +52,8 @@ class ScyllaServer(pulumi.ComponentResource):
                 volumes=[Volume(data.name, "/var/lib/scylla")],
                 health=HealthCheck(f"bash -c 'exec 3<>/dev/tcp/$(hostname -i)/{ports.CQL}'"),
                 stop_timeout_seconds=60,
+                # ScyllaDB's image runs it as root, on files of another user, below a supervisor.
+                capabilities=(*TO_OWN_VOLUMES, "CAP_KILL"),
             ),
             child,
         )

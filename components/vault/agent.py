@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pulumi
 
+from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, ServiceArgs, Volume
-from components.vault.secrets import MOUNT
+from components.vault.secrets import AppRole
 
 FILES = Path(__file__).parent / "files"
 SECRETS_PATH = "/vault/secrets"
@@ -20,9 +21,10 @@ CONSUMER_GID = 1000
 SECRETS_VOLUME_OPTIONS = {
     "type": "tmpfs",
     "device": "tmpfs",
-    "o": f"size=1m,uid={VAULT_UID},gid={CONSUMER_GID},mode=0750",
+    "o": f"size=1m,uid={VAULT_UID},gid={CONSUMER_GID},mode=0751",
 }
-"""The volume lives in memory; the agent writes it, the consumer's group reads it, nobody else."""
+"""The volume lives in memory; the agent writes it, the consumer's group reads it, nobody else. (Health checks run as
+root without capabilities, which only sees whether the files are there.)"""
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ class AgentArgs:
     image: pulumi.Input[str]
     vault_address: str
     """Vault as seen from the network."""
-    role_id: pulumi.Input[str]
-    secret_id: pulumi.Input[str]
+    role: AppRole
     secrets_volume: pulumi.Input[str]
-    alias: str = "vault-agent"
-    secrets: str = f"{MOUNT}/data"
-    """Path in Vault below which `scylla` and `postgres` hold the consumer's logins."""
+    own_volume: pulumi.Input[str]
+    """Where the agent keeps its secret id."""
+    scylla_login: str
+    postgres_login: str
+    """Paths in Vault."""
+    alias: str
     monitored: bool = False
     """Show metrics on a port of its own, to the network only."""
 
@@ -51,14 +55,26 @@ def agent_service(args: AgentArgs) -> ServiceArgs:
         host=args.host,
         alias=args.alias,
         memory_mb=256,
-        env={"SKIP_SETCAP": "true", "SKIP_CHOWN": "true", "VAULT_ADDR": args.vault_address, "SECRETS": args.secrets},
-        command=["agent", *(f"-config=/vault/agent/{name}" for name in configs)],
-        volumes=[Volume(args.secrets_volume, SECRETS_PATH, driver_opts=SECRETS_VOLUME_OPTIONS)],
+        env={
+            "VAULT_ADDR": args.vault_address,
+            "SCYLLA_LOGIN": args.scylla_login,
+            "POSTGRES_LOGIN": args.postgres_login,
+            "SECRET_ID_WRAPPED": str(args.role.wrapped).lower(),
+            "CONFIGS": " ".join(configs),
+        },
+        command=["sh", "/vault/agent/agent.sh"],
+        volumes=[
+            Volume(args.secrets_volume, SECRETS_PATH, driver_opts=SECRETS_VOLUME_OPTIONS),
+            Volume(args.own_volume, "/vault/file"),
+        ],
         files=[
-            *(File(f"/vault/agent/{name}", (FILES / name).read_text()) for name in configs),
+            *(File(f"/vault/agent/{name}", (FILES / name).read_text()) for name in [*configs, "agent.sh"]),
+            # Another content makes the agent anew, which reads the logins at once.
+            File("/vault/agent/generation", args.role.generation),
             *(File(f"/vault/templates/{name}.ctmpl", (FILES / f"{name}.ctmpl").read_text()) for name in RENDERED),
-            File("/vault/approle/role-id", args.role_id, secret=True, owner_uid=VAULT_UID),
-            File("/vault/approle/secret-id", args.secret_id, secret=True, owner_uid=VAULT_UID),
+            File("/vault/approle/role-id", args.role.role_id, secret=True, owner_uid=VAULT_UID),
+            File("/vault/approle/secret-id", args.role.secret_id, secret=True, owner_uid=VAULT_UID),
         ],
         health=HealthCheck(" && ".join(f"test -s {SECRETS_PATH}/{name}" for name in RENDERED), start_period_seconds=60),
+        capabilities=TO_ANOTHER_USER,
     )

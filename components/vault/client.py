@@ -78,10 +78,42 @@ class VaultClient:
         """POST /v1/auth/token/revoke-self."""
         self._call("POST", "/v1/auth/token/revoke-self", token=token)
 
+    def read(self, path: str, token: str) -> dict[str, Any] | None:
+        """GET /v1/{path}: its `data`, or None where there is nothing."""
+        try:
+            return dict(self._call("GET", f"/v1/{path}", token=token)["data"])
+        except VaultError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+
+    def write(self, path: str, token: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """POST /v1/{path}: its `data`, if there is any."""
+        return dict(self._call("POST", f"/v1/{path}", token=token, json=body or {}).get("data") or {})
+
+    def delete(self, path: str, token: str) -> None:
+        """DELETE /v1/{path}. Deleting what is not there is done already."""
+        try:
+            self._call("DELETE", f"/v1/{path}", token=token)
+        except VaultError as error:
+            if error.status != httpx.codes.NOT_FOUND:
+                raise
+
+    def wrap(self, secret: dict[str, Any], token: str, ttl_seconds: int) -> str:
+        """POST /v1/sys/wrapping/wrap: a token with which the secret can be fetched once."""
+        headers = {"X-Vault-Wrap-TTL": str(ttl_seconds)}
+        answer = self._call("POST", "/v1/sys/wrapping/wrap", token=token, json=secret, headers=headers)
+        return str(answer["wrap_info"]["token"])
+
     def _call(
-        self, method: str, path: str, token: str | None = None, json: dict[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        token: str | None = None,
+        json: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        headers = {"X-Vault-Token": token} if token else {}
+        headers = {**(headers or {}), **({"X-Vault-Token": token} if token else {})}
         try:
             response = request_with_retries(self._http, method, path, self._retry_seconds, headers=headers, json=json)
         except httpx.TransportError as error:

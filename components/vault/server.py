@@ -8,7 +8,9 @@ from pathlib import Path
 import pulumi
 
 from components import ports
+from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
+from components.vault import audit
 
 FILES = Path(__file__).parent / "files"
 
@@ -34,6 +36,7 @@ class VaultServer(pulumi.ComponentResource):
         super().__init__("scylla-pg-cdc:vault:VaultServer", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         data = named_volume("vault-data", args.host, child)
+        audit_logs = named_volume("vault-audit", args.host, child)
         configs = ["server.hcl", *(["server-metrics.hcl"] if args.monitored else [])]
         self.service = Service(
             "vault",
@@ -43,13 +46,21 @@ class VaultServer(pulumi.ComponentResource):
                 alias="vault",
                 memory_mb=512,
                 # No IPC_LOCK for the binary: memory locking is off, see server.hcl.
-                env={"SKIP_SETCAP": "true", "VAULT_ADDR": f"http://127.0.0.1:{ports.VAULT}"},
-                command=["server"],
+                env={
+                    "SKIP_SETCAP": "true",
+                    "VAULT_ADDR": f"http://127.0.0.1:{ports.VAULT}",
+                    **audit.rotation_env(),
+                },
+                command=["sh", "/vault/server.sh"],
                 ports=[Port(ports.VAULT, ports.PUBLISHED_VAULT)],
-                volumes=[Volume(data.name, "/vault/file")],
-                files=[File(f"/vault/config/{name}", (FILES / name).read_text()) for name in configs],
+                volumes=[Volume(data.name, "/vault/file"), Volume(audit_logs.name, audit.FOLDER)],
+                files=[
+                    *(File(f"/vault/config/{name}", (FILES / name).read_text()) for name in configs),
+                    File("/vault/server.sh", (FILES / "server.sh").read_text()),
+                ],
                 # Exit status 2 is a sealed server: it answers, and can be initialised and unsealed.
                 health=HealthCheck("vault status >/dev/null; [ $? -ne 1 ]"),
+                capabilities=TO_ANOTHER_USER,
             ),
             child,
         )

@@ -9,7 +9,9 @@ from pulumi.dynamic import ResourceProvider
 from pulumi.runtime.proto import provider_pb2
 
 from components.registry_compatibility import CompatibilityProvider
+from components.vault.database import PostgresAccessProvider, ScyllaAccessProvider
 from components.vault.init import AdminTokenProvider, VaultInitProvider
+from components.vault.secret_id import WrappedSecretIdProvider
 from tests.fake_vault import FakeVault, served
 
 SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
@@ -17,7 +19,14 @@ SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF
 
 @pytest.mark.parametrize(
     "provider",
-    [VaultInitProvider(), AdminTokenProvider(), CompatibilityProvider()],
+    [
+        VaultInitProvider(),
+        AdminTokenProvider(),
+        CompatibilityProvider(),
+        PostgresAccessProvider(),
+        ScyllaAccessProvider(),
+        WrappedSecretIdProvider(),
+    ],
     ids=lambda provider: type(provider).__name__,
 )
 def test_a_provider_is_pickled_by_reference(provider: ResourceProvider) -> None:

@@ -11,10 +11,13 @@ from typing import Any
 import httpx
 
 from tests.support.pipeline import PROJECT, STACK, Pipeline, run
+from tests.support.vault import agent_file, audit_text, rendered_password
 
 MIN_LENGTH = 8
 """Shorter values would be found by chance."""
-SECRET_STATE_KEYS = {"root_token", "unseal_keys", "secretId"}
+SECRET_STATE_KEYS = {"root_token", "unseal_keys", "secretId", "wrapping_token"}
+AGENTS = {"vault-agent": ("postgres", "scylla"), "reconcile-agent": ("postgres", "scylla")}
+"""Files with logins that each agent renders."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,16 @@ def stack_secrets(pipeline: Pipeline) -> dict[str, str]:
     for resource in state["deployment"]["resources"]:
         for key, value in _secret_outputs(resource.get("outputs", {})):
             found[f"{resource['urn'].rsplit('::', 1)[-1]}.{key}"] = value
+    return found | agent_secrets(pipeline)
+
+
+def agent_secrets(pipeline: Pipeline) -> dict[str, str]:
+    """What agents hold at this moment: the rendered passwords, and the secret ids with which they log in."""
+    found = {}
+    for agent, logins in AGENTS.items():
+        for login in logins:
+            found[f"{agent}: password of {login}"] = rendered_password(pipeline, agent, login)
+        found[f"{agent}: secret id"] = agent_file(pipeline, agent, "/vault/file/secret-id")
     return found
 
 
@@ -55,7 +68,7 @@ def _secret_outputs(outputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def readable_places(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
-    """Everything that a stranger might read, as (name, text)."""
+    """Everything that a stranger might read, as (name, text); process environments are readable by root only."""
     for path in [*(PROJECT / ".state").rglob("*"), PROJECT / f"Pulumi.{STACK}.yaml"]:
         if path.is_file():
             yield f"file {path.relative_to(PROJECT)}", path.read_text(errors="replace")
@@ -63,10 +76,30 @@ def readable_places(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
         yield f"docker inspect {service}", run("docker", "inspect", container).stdout
         image = pipeline.container(service)["Image"]
         yield f"docker history {service}", run("docker", "history", "--no-trunc", image).stdout
+        yield f"image {service}", run("docker", "image", "inspect", image).stdout
         logs = run("docker", "logs", container)
         yield f"docker logs {service}", logs.stdout + logs.stderr
-    yield from _rest_answers(pipeline.outputs.endpoints["connect"], pipeline.outputs.connectors.values())
+        yield f"environment {service}", _environments(pipeline.container(service)["State"]["Pid"])
+    endpoints = pipeline.outputs.endpoints
+    yield from _rest_answers(endpoints["connect"], pipeline.outputs.connectors.values())
+    for name, url in (
+        ("registry", f"{endpoints['schema_registry']}/subjects"),
+        ("vault", f"{endpoints['vault']}/v1/sys/health"),
+        ("metrics", endpoints["reconcile"]),
+    ):
+        yield f"GET {name}", httpx.get(url, timeout=10).text
+    yield "audit log", audit_text(pipeline)
     yield "process list", run("ps", "-eww", "-o", "args").stdout
+
+
+def _environments(pid: int) -> str:
+    """The environments of a container's main process and its descendants."""
+    try:
+        text = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""  # it has just ended
+    return "\n".join([text, *(_environments(int(child)) for child in children)])
 
 
 def _rest_answers(url: str, connectors: Iterable[str]) -> Iterator[tuple[str, str]]:

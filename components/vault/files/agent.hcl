@@ -1,19 +1,19 @@
 # Logs in with a consumer's AppRole and renders its logins to files on a memory-backed volume.
-# VAULT_ADDR is the server, SECRETS the path below which the logins are.
+# Environment: VAULT_ADDR is the server, POSTGRES_LOGIN and SCYLLA_LOGIN the paths of the logins,
+# CONFIGS the names of this file and of those that add to it.
 auto_auth {
   method "approle" {
     config = {
       role_id_file_path                   = "/vault/approle/role-id"
-      secret_id_file_path                 = "/vault/approle/secret-id"
+      secret_id_file_path                 = "/vault/file/secret-id"
       remove_secret_id_file_after_reading = false
     }
   }
 }
 
 template_config {
-  # KV secrets have no lease; this is how soon a changed one reaches the file.
-  static_secret_render_interval = "10s"
-  exit_on_retry_failure         = false
+  # While Vault does not answer, the files stay as they are.
+  exit_on_retry_failure = false
 }
 
 template {

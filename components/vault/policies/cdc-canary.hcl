@@ -1,8 +1,8 @@
 # What the canary's Vault Agent may do: read the canary's two logins, nothing else.
-path "cdc/data/canary/scylla" {
+path "cdc-database/static-creds/cdc_canary" {
   capabilities = ["read"]
 }
 
-path "cdc/data/canary/postgres" {
+path "cdc-database/static-creds/cdc_canary_reader" {
   capabilities = ["read"]
 }

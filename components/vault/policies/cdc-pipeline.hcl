@@ -1,8 +1,8 @@
-# What the Connect workers' Vault Agent may do: read the connectors' two secrets, nothing else.
-path "cdc/data/scylla" {
+# What the Connect workers' Vault Agent may do: read the connectors' two logins, nothing else.
+path "cdc-database/static-creds/cdc_reader" {
   capabilities = ["read"]
 }
 
-path "cdc/data/postgres" {
+path "cdc-database/static-creds/cdc_writer" {
   capabilities = ["read"]
 }

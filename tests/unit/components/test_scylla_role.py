@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -59,6 +60,28 @@ def test_a_new_password_is_set() -> None:
     assert server.statements == [
         "ALTER ROLE \"cdc_reader\" WITH PASSWORD = 'new' AND LOGIN = true AND SUPERUSER = false"
     ]
+
+
+def without_password() -> dict[str, Any]:
+    return {name: value for name, value in inputs().items() if name != "password"}
+
+
+def test_a_role_whose_password_somebody_else_sets_gets_one_that_nobody_knows() -> None:
+    server = FakeScylla()
+    result = configured(RoleProvider, server).create(without_password())
+    match = re.search(r"PASSWORD = '([^']+)'", server.statements[0])
+    assert match is not None
+    assert len(match[1]) >= 32
+    assert match[1] not in str(result.outs)
+
+
+def test_a_password_that_somebody_else_sets_is_neither_touched_nor_looked_at() -> None:
+    server = server_with_role()
+    server.passwords["cdc_reader"] = "set by Vault"
+    provider = configured(RoleProvider, server)
+    provider.update("cdc_reader", without_password(), without_password())
+    assert server.statements == ['ALTER ROLE "cdc_reader" WITH LOGIN = true AND SUPERUSER = false']
+    assert provider.read("cdc_reader", without_password()).outs == without_password()
 
 
 def test_grants_that_are_not_declared_are_revoked() -> None:

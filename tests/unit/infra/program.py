@@ -22,16 +22,11 @@ SECRET_SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRETS = {
     key: f"made-up-{key}"
     for key in (
-        *("scyllaAdminPassword", "scyllaReaderPassword", "scyllaReconcilePassword", "postgresAdminPassword"),
-        *(
-            "cdcWriterPassword",
-            "reconcilePassword",
-            "monitorPassword",
-            "scyllaCanaryPassword",
-            "canaryPassword",
-            "grafanaAdminPassword",
-            "vaultToken",
-        ),
+        "scyllaAdminPassword",
+        "postgresAdminPassword",
+        "monitorPassword",
+        "grafanaAdminPassword",
+        "vaultToken",
     )
 }
 
@@ -76,7 +71,15 @@ class Recorder(Mocks):
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self._program.resources.append(Registered(args.typ, args.name, args.inputs, args.provider or ""))
-        made_up = {"imageId": f"sha256:{args.name}", "roleId": "role-id", "secretId": "secret-id", "path": "approle"}
+        made_up: dict[str, Any] = {
+            "imageId": f"sha256:{args.name}",
+            "roleId": "role-id",
+            "secretId": "secret-id",
+            "path": "approle",
+            "generation": "first",
+            "wrapping_token": "wrapping-token",
+            "unseal_keys": ["made-up-unseal-key"],
+        }
         return f"{args.name}-id", {**made_up, **args.inputs}
 
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:

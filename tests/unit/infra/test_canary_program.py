@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -37,17 +39,19 @@ def test_its_roles_may_write_one_table_and_read_its_copy(dev: Program) -> None:
         {"permission": "MODIFY", "resource": "TABLE cdc_monitor.canary"}
     ]
     privileges = {grant.name: grant.inputs for grant in dev.of_type("DefaultPrivileges")}
-    assert privileges["cdc_canary-cdc_monitor-tables"]["privileges"] == ["SELECT"]
+    assert privileges["cdc_canary_reader-cdc_monitor-tables"]["privileges"] == ["SELECT"]
     assert [name for name in privileges if "cdc_monitor" in name] == [
         "cdc_writer-cdc_monitor-tables",
-        "cdc_canary-cdc_monitor-tables",
+        "cdc_canary_reader-cdc_monitor-tables",
     ]
 
 
 def test_its_agent_reads_its_own_logins_only(dev: Program) -> None:
-    assert dev.one("vault:index/policy:Policy", "cdc-canary").inputs["policy"].count("path") == 2
+    policy = dev.one("vault:index/policy:Policy", "cdc-canary").inputs["policy"]
+    paths = re.findall(r'path "(.+)"', policy)
     agent = dev.one(CONTAINER, "canary-agent").inputs
-    assert "SECRETS=cdc/data/canary" in agent["envs"]
+    assert {env.partition("=")[2] for env in agent["envs"] if "_LOGIN=" in env} == set(paths)
+    assert len(paths) == 2
 
 
 def test_the_program_writes_a_configuration_that_the_canary_reads(dev: Program) -> None:

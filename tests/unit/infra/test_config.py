@@ -41,9 +41,9 @@ def test_defaults_come_from_the_project_file() -> None:
 
 def test_a_missing_secret_says_how_to_set_it() -> None:
     with pytest.raises(SettingsError) as error:
-        load(cdcWriterPassword="")
+        load(postgresAdminPassword="")
 
-    assert "pulumi config set --secret scylla-pg-cdc:cdcWriterPassword --stack dev" in str(error.value)
+    assert "pulumi config set --secret scylla-pg-cdc:postgresAdminPassword --stack dev" in str(error.value)
 
 
 def test_all_problems_are_reported_at_once_and_no_secret_with_them() -> None:

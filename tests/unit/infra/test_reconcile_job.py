@@ -99,7 +99,8 @@ def test_the_job_has_no_password_but_the_files_of_an_agent_of_its_own(dev: Progr
 
     assert secrets(job) == [("scylla-pg-cdc-dev-reconcile-secrets", True)]
     assert secrets(agent) == [("scylla-pg-cdc-dev-reconcile-secrets", False)]
-    assert "SECRETS=cdc/data/reconcile" in agent["envs"]
+    assert "POSTGRES_LOGIN=cdc-database/creds/reconcile" in agent["envs"]
+    assert "SCYLLA_LOGIN=cdc-database/static-creds/cdc_reconcile" in agent["envs"]
     assert not is_secret(job["uploads"])
     assert not [text for text in strings(job) if "password" in text.lower()]
 
@@ -113,7 +114,10 @@ def test_its_secrets_are_in_memory(dev: Program) -> None:
 def test_its_policy_reads_its_two_logins_and_nothing_else(dev: Program) -> None:
     policy = dev.one("vault:index/policy:Policy", "cdc-reconcile").inputs["policy"]
 
-    assert re.findall(r'path "(.+)"', policy) == ["cdc/data/reconcile/scylla", "cdc/data/reconcile/postgres"]
+    assert re.findall(r'path "(.+)"', policy) == [
+        "cdc-database/static-creds/cdc_reconcile",
+        "cdc-database/creds/reconcile",
+    ]
     assert re.findall(r"capabilities = (.+)", policy) == ['["read"]'] * 2
     roles = {role.name: role.inputs["tokenPolicies"] for role in dev.of_type("authBackendRole:AuthBackendRole")}
     assert roles == {"connect": ["cdc-pipeline"], "reconcile": ["cdc-reconcile"], "canary": ["cdc-canary"]}
@@ -133,7 +137,7 @@ def test_its_role_in_scylla_reads_what_the_source_connector_reads(dev: Program) 
 
     of_users = [grant for grant in reader["grants"] if "cdc_monitor" not in grant["resource"]]
     assert reconciler["grants"] == of_users
-    assert plain(reconciler["password"]) != plain(reader["password"])
+    assert "password" not in reconciler
 
 
 def test_its_role_in_postgresql_owns_the_schema_of_its_tables(dev: Program) -> None:

@@ -50,7 +50,7 @@ def test_provider_addresses_are_plain_configuration(program: Program) -> None:
 def test_every_container_is_limited_checked_and_published_on_loopback_only(dev: Program) -> None:
     containers = dev.of_type("docker:index/container:Container")
 
-    assert len(containers) == 16
+    assert len(containers) == 18
     for container in containers:
         inputs = container.inputs
         assert inputs["memory"] > 0
@@ -58,8 +58,36 @@ def test_every_container_is_limited_checked_and_published_on_loopback_only(dev: 
         assert inputs["wait"] is True
         assert inputs["healthcheck"]["tests"][0] == "CMD-SHELL"
         assert inputs["securityOpts"] == ["no-new-privileges"]
+        assert inputs["capabilities"]["drops"] == ["ALL"]
+        assert [limit["name"] for limit in inputs["ulimits"]] == ["nproc"]
         assert {port["ip"] for port in inputs.get("ports", [])} <= {"127.0.0.1"}
         assert inputs["logOpts"] == {"max-size": "20m", "max-file": "3"}
+
+
+def test_only_services_without_files_get_a_read_only_root_and_only_where_it_is_asked_for(dev: Program) -> None:
+    containers = run_program("testbed").of_type("docker:index/container:Container")
+
+    read_only = {container.name for container in containers if container.inputs["readOnly"]}
+    assert read_only == {"zookeeper", "kafka-1", "schema-registry", "connect-1", "connect-restarter"}
+    assert not any(container.inputs.get("uploads") for container in containers if container.name in read_only)
+    assert not any(container.inputs["readOnly"] for container in dev.of_type("docker:index/container:Container"))
+
+
+def test_images_that_start_as_root_keep_what_they_need_to_become_somebody_else(dev: Program, prod: Program) -> None:
+    kept = {
+        container.name: set(container.inputs["capabilities"]["adds"])
+        for container in dev.of_type("docker:index/container:Container")
+    }
+
+    other_user = {"CAP_SETGID", "CAP_SETUID"}
+    assert kept["postgres"] == other_user | {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"}
+    assert kept["scylla"] == kept["postgres"] | {"CAP_KILL"}
+    for name in ("vault", "vault-unsealer", "vault-agent", "reconcile-agent", "reconcile"):
+        assert kept[name] == other_user
+    for name in ("zookeeper", "kafka-1", "schema-registry", "connect-1", "connect-restarter"):
+        assert kept[name] == set()
+    for service in prod.of_type("docker:index/service:Service"):
+        assert service.inputs["taskSpec"]["containerSpec"]["capDrops"] == ["ALL"]
 
 
 def test_no_container_has_a_password_in_its_environment(dev: Program) -> None:
@@ -78,7 +106,7 @@ def test_secret_files_are_secret_and_readable_by_their_owner_only(dev: Program) 
     assert protected == {
         *("/run/postgres-admin-password", "/etc/postgres-exporter/password", "/etc/alertmanager/alertmanager.yml"),
         "/run/grafana/admin-password",
-        *("/vault/approle/role-id", "/vault/approle/secret-id"),
+        *("/vault/approle/role-id", "/vault/approle/secret-id", "/vault/unseal-key"),
     }
     assert all(files[path][1] for path in protected)
 
@@ -190,7 +218,7 @@ def test_writer_and_reconcile_get_exactly_the_privileges_they_need(dev: Program)
         "cdc_writer-public-tables": ("cdc_writer", "warehouse_owner", table),
         "reconcile-public-tables": ("reconcile", "warehouse_owner", table),
         "cdc_writer-cdc_monitor-tables": ("cdc_writer", "warehouse_owner", table),
-        "cdc_canary-cdc_monitor-tables": ("cdc_canary", "warehouse_owner", ["SELECT"]),
+        "cdc_canary_reader-cdc_monitor-tables": ("cdc_canary_reader", "warehouse_owner", ["SELECT"]),
     }
     assert not dev.of_type("/grant:Grant")
 
@@ -225,7 +253,7 @@ def test_tables_without_columns_are_checked_but_not_created(prod: Program) -> No
 def test_prod_runs_agents_workers_reconcile_and_monitoring_on_swarm_and_nothing_else(prod: Program) -> None:
     assert prod.of_type("docker:index/container:Container") == []
     assert prod.names("docker:index/service:Service") == {
-        *("vault-agent", "connect", "reconcile-agent", "reconcile"),
+        *("vault-agent", "connect", "connect-restarter", "reconcile-agent", "reconcile"),
         *("prometheus", "alertmanager", "grafana", "postgres-exporter", "canary-agent", "canary"),
     }
     worker = prod.one("docker:index/service:Service", "connect").inputs
@@ -246,6 +274,74 @@ def test_an_external_vault_is_not_initialised(dev: Program, prod: Program) -> No
     assert dev.names("vault:Init") == {"vault"}
     assert prod.names("vault:Init") == set()
     assert prod.names("vault:AdminToken") == set()
+
+
+def test_vault_changes_every_password_of_the_pipeline(dev: Program) -> None:
+    static = {
+        role.name: (role.inputs["dbName"], role.inputs["username"], role.inputs["rotationPeriod"])
+        for role in dev.of_type("SecretBackendStaticRole")
+    }
+
+    assert static == {
+        "cdc_writer": ("postgres", "cdc_writer", 86400),
+        "cdc_reader": ("scylla", "cdc_reader", 86400),
+        "cdc_reconcile": ("scylla", "cdc_reconcile", 86400),
+        "cdc_canary": ("scylla", "cdc_canary", 86400),
+        "cdc_canary_reader": ("postgres", "cdc_canary_reader", 86400),
+    }
+    assert (
+        run_program("dev", passwordRotationSeconds=3600)
+        .one("SecretBackendStaticRole", "cdc_writer")
+        .inputs["rotationPeriod"]
+        == 3600
+    )
+    assert not [role for role in dev.of_type("postgresql:index/role:Role") if "password" in role.inputs]
+
+
+def test_reconcile_gets_logins_made_for_it_that_act_as_its_role(dev: Program) -> None:
+    made = dev.one("secretBackendRole:SecretBackendRole", "reconcile").inputs
+
+    assert made["dbName"] == "postgres"
+    assert "IN ROLE reconcile" in made["creationStatements"][0]
+    assert "SET role = 'reconcile'" in made["creationStatements"][0]
+    assert "--" not in made["creationStatements"][0]
+    assert made["defaultTtl"] < made["maxTtl"]
+    assert dev.one("postgresql:index/role:Role", "reconcile").inputs["login"] is False
+
+
+def test_an_agent_gets_its_secret_id_wrapped_where_it_is_the_only_one(dev: Program, prod: Program) -> None:
+    assert dev.names("vault:WrappedSecretId") == {"connect", "reconcile", "canary"}
+    assert not dev.of_type("AuthBackendRoleSecretId")
+    assert "SECRET_ID_WRAPPED=true" in dev.one("docker:index/container:Container", "vault-agent").inputs["envs"]
+    assert prod.names("AuthBackendRoleSecretId") == {"connect", "reconcile", "canary"}
+    swarm = prod.one("docker:index/service:Service", "vault-agent").inputs["taskSpec"]["containerSpec"]
+    assert swarm["env"]["SECRET_ID_WRAPPED"] == "false"
+
+
+def test_vault_reaches_the_databases_from_where_it_runs(dev: Program, prod: Program) -> None:
+    ours, external = (
+        dev.one("vault:DatabaseAccess", "postgres").inputs,
+        prod.one("vault:DatabaseAccess", "postgres").inputs,
+    )
+
+    assert (ours["vault_host"], ours["host"]) == ("postgres", "127.0.0.1")
+    assert external["vault_host"] == external["host"]
+    assert dev.one("vault:DatabaseAccess", "scylla").inputs["vault_contact_points"] == ["scylla:9042"]
+
+
+def test_each_connector_is_restarted_after_its_own_file(dev: Program) -> None:
+    restarter = dev.one("docker:index/container:Container", "connect-restarter").inputs
+
+    watched = "/vault/secrets/postgres.properties=postgres-sink /vault/secrets/scylla.properties=scylla-source"
+    assert f"WATCHED={watched}" in restarter["envs"]
+    assert restarter["volumes"][0]["readOnly"] is True
+
+
+def test_a_vault_of_our_own_logs_every_request(dev: Program, prod: Program) -> None:
+    device = dev.one("vault:index/audit:Audit", "audit").inputs
+
+    assert device["options"] == {"file_path": "/vault/logs/audit.log", "mode": "0600"}
+    assert prod.of_type("vault:index/audit:Audit") == []
 
 
 def test_existing_workers_are_used_as_they_are() -> None:
@@ -303,6 +399,6 @@ def test_outputs_name_every_endpoint_and_the_next_commands(program: Program) -> 
 def test_containers_output_names_every_service(dev: Program) -> None:
     assert set(dev.outputs["containers"]) == {
         *("zookeeper", "kafka-1", "schema-registry", "scylla", "postgres", "vault", "vault-agent", "connect-1"),
-        *("reconcile-agent", "reconcile", "postgres-exporter", "prometheus"),
-        *("alertmanager", "grafana", "canary-agent", "canary"),
+        *("reconcile-agent", "reconcile", "vault-unsealer", "connect-restarter"),
+        *("postgres-exporter", "prometheus", "alertmanager", "grafana", "canary-agent", "canary"),
     }

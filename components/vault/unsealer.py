@@ -1,0 +1,54 @@
+"""What opens the stack's own Vault again after a restart. An external one is unsealed by whoever runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pulumi
+
+from components.hardening import TO_ANOTHER_USER
+from components.service import File, HealthCheck, Host, ServiceArgs
+from components.vault.agent import VAULT_UID
+
+SCRIPT: Final = Path(__file__).parent / "files" / "unseal.sh"
+KEY_FILE: Final = "/vault/unseal-key"
+OPEN_FILE: Final = "/vault/open"
+"""Exists while Vault is open."""
+INTERVAL_SECONDS: Final = 3
+
+
+@dataclass(frozen=True)
+class UnsealerArgs:
+    """The server, and the key that opens it."""
+
+    host: Host
+    image: pulumi.Input[str]
+    vault_address: str
+    """Vault as seen from the network."""
+    unseal_key: pulumi.Input[str]
+
+
+def unsealer_service(args: UnsealerArgs) -> ServiceArgs:
+    """The unsealer as a service; healthy while Vault is open."""
+    return ServiceArgs(
+        image=args.image,
+        host=args.host,
+        alias="vault-unsealer",
+        memory_mb=256,
+        env={
+            "VAULT_ADDR": args.vault_address,
+            "KEY_FILE": KEY_FILE,
+            "OPEN_FILE": OPEN_FILE,
+            "INTERVAL_SECONDS": str(INTERVAL_SECONDS),
+        },
+        command=["sh", "/vault/unseal.sh"],
+        files=[
+            File("/vault/unseal.sh", SCRIPT.read_text()),
+            File(KEY_FILE, args.unseal_key, secret=True, owner_uid=VAULT_UID),
+        ],
+        health=HealthCheck(f"test -e {OPEN_FILE}", start_period_seconds=60),
+        capabilities=TO_ANOTHER_USER,
+        stop_timeout_seconds=2,
+    )

@@ -1,0 +1,111 @@
+"""The restarter's real script against a made-up Connect: the right connector, as often as needed, never another one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from components.kafka_connect.restarter import SCRIPT
+from tests.fake_vault import served
+
+DEADLINE_SECONDS = 30
+
+
+@dataclass
+class FakeConnect:
+    """Answers status and restart; a connector's states are taken one after the other, the last one stays."""
+
+    states: dict[str, list[str]] = field(default_factory=dict)
+    refuse: list[int] = field(default_factory=list)
+    restarts: list[str] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        name = request.url.path.split("/")[2]
+        if request.method == "POST":
+            assert request.url.query == b"includeTasks=true&onlyFailed=false"
+            if self.refuse:
+                return httpx.Response(self.refuse.pop(0))
+            if name not in self.states:
+                return httpx.Response(404)
+            self.restarts.append(name)
+            return httpx.Response(202, json={})
+        states = self.states[name]
+        state = states.pop(0) if len(states) > 1 else states[0]
+        task = {"id": 0, "state": state, "worker_id": "w"}
+        answer = {"name": name, "connector": {"state": "RUNNING", "worker_id": "w"}, "tasks": [task]}
+        return httpx.Response(200, json=answer)
+
+
+@contextmanager
+def watching(connect: FakeConnect, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The script on two files: `a` for the connector `source`, `b` for `sink`."""
+    with served(connect) as url, (folder / "log").open("wb") as log:
+        env = {"CONNECT_URL": url, "WATCHED": f"{folder}/a=source {folder}/b=sink", "GRACE_SECONDS": "0"}
+        process = subprocess.Popen(
+            ["bash", "-c", SCRIPT.read_text()], env=os.environ | env, stdout=log, stderr=log, process_group=0
+        )
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, 9)
+            process.wait()
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def log_lines(folder: Path, text: str) -> int:
+    return (folder / "log").read_text().count(text)
+
+
+def test_only_the_connector_whose_file_changed_is_restarted(tmp_path: Path) -> None:
+    connect = FakeConnect(states={"source": ["RUNNING"], "sink": ["RUNNING"]})
+    (tmp_path / "a").write_text("one")
+    (tmp_path / "b").write_text("one")
+    with watching(connect, tmp_path):
+        wait_for(lambda: log_lines(tmp_path, "runs with its new login") == 2)
+        assert sorted(connect.restarts) == ["sink", "source"]
+
+        (tmp_path / "b").write_text("two")
+        wait_for(lambda: log_lines(tmp_path, "sink runs with its new login") == 2)
+
+    assert sorted(connect.restarts) == ["sink", "sink", "source"]
+
+
+def test_a_connector_that_fails_with_its_new_login_is_restarted_again(tmp_path: Path) -> None:
+    connect = FakeConnect(states={"source": [*["FAILED"] * 7, "RUNNING"]})
+    (tmp_path / "a").write_text("one")
+    with watching(connect, tmp_path):
+        wait_for(lambda: log_lines(tmp_path, "source runs with its new login") == 1)
+
+    assert connect.restarts == ["source", "source"]
+    assert log_lines(tmp_path, "once more in 1 s") == 1
+
+
+def test_a_worker_that_rebalances_is_asked_again(tmp_path: Path) -> None:
+    connect = FakeConnect(states={"source": ["RUNNING"]}, refuse=[409, 500])
+    (tmp_path / "a").write_text("one")
+    with watching(connect, tmp_path):
+        wait_for(lambda: log_lines(tmp_path, "source runs with its new login") == 1)
+
+    assert connect.restarts == ["source"]
+
+
+def test_a_connector_that_is_not_there_yet_needs_no_restart(tmp_path: Path) -> None:
+    connect = FakeConnect()
+    (tmp_path / "a").write_text("one")
+    with watching(connect, tmp_path):
+        wait_for(lambda: log_lines(tmp_path, "source runs with its new login") == 1)
+
+    assert connect.restarts == []
