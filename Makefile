@@ -80,9 +80,10 @@ test-rotation: bootstrap ## passwords that change every 20 s for 10 minutes unde
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && CDC_TEST_ROTATION_SECONDS=600 $(BIN)/pytest tests/chaos/test_rotation.py -s $(ARGS)
 
-test-faults-long: bootstrap ## 100 bad rows of ten kinds among 10,000 good ones
+test-faults-long: bootstrap ## 100 bad rows among 10,000 good ones, and outages of the target of 60 s
 	@$(CDC) prepare
-	@eval "$$($(CDC) env)" && CDC_TEST_BAD_ROWS_EACH_KIND=10 $(BIN)/pytest tests/integration/test_dead_letters.py -s $(ARGS)
+	@eval "$$($(CDC) env)" && CDC_TEST_BAD_ROWS_EACH_KIND=10 CDC_TEST_OUTAGE_SECONDS=60 \
+		$(BIN)/pytest tests/integration/test_dead_letters.py tests/chaos/test_transient_faults.py -s $(ARGS)
 
 bench: bootstrap ## measure latency, throughput, recovery and reconcile (ARGS=tests/bench/reconcile)
 	@$(CDC) prepare

@@ -25,8 +25,13 @@ class DeadLetters:
 
     def open(self, source: str) -> list[Letter]:
         """The open records of a source table."""
-        topic = next(table.topic for table in self._pipeline.outputs.tables if table.source == source)
+        topic = self._topic(source)
         return [each for each in self._queue.letters() if each.state is State.OPEN and each.topic == topic]
+
+    def ever(self, source: str) -> int:
+        """How many records of a source table are in the queue, whatever became of them."""
+        topic = self._topic(source)
+        return sum(each.topic == topic for each in self._queue.letters())
 
     def key(self, letter: Letter) -> Any:
         """A record's key."""
@@ -37,6 +42,9 @@ class DeadLetters:
         self._queue.note(self.open(source), State.DROPPED)
         with self._pipeline.connect() as client:
             revive_sink(self._pipeline.outputs, client)
+
+    def _topic(self, source: str) -> str:
+        return next(table.topic for table in self._pipeline.outputs.tables if table.source == source)
 
 
 @contextmanager
