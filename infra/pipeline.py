@@ -18,7 +18,7 @@ from components.scylla.role import Role, RoleArgs
 from components.scylla.superuser import SuperuserPassword, SuperuserPasswordArgs
 from components.scylla.table import Table, TableArgs
 from components.vault.database import PostgresAccessArgs, ScyllaAccessArgs
-from components.vault.secrets import PipelineSecrets, PipelineSecretsArgs
+from components.vault.secrets import KeptLogin, PipelineSecrets, PipelineSecretsArgs
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import CANARY_TABLE, Settings, TableSettings
 
@@ -235,6 +235,10 @@ def pipeline_secrets(
             rotation_seconds=settings.vault.password_rotation_seconds,
             consumers={CONNECT_ROLE: "cdc-pipeline", RECONCILE_ROLE: "cdc-reconcile"}
             | ({CANARY_ROLE: "cdc-canary"} if canary else {}),
+            administrators={
+                "scylla": KeptLogin(settings.scylla.admin_user, settings.scylla.admin_password),
+                "postgres": KeptLogin(settings.postgres.admin_user, settings.postgres.admin_password),
+            },
             # On Swarm each node has an agent.
             one_reader=settings.connect.mode != "service",
             roles_exist=roles_exist,

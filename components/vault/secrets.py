@@ -1,7 +1,9 @@
-"""The pipeline's logins in Vault, which changes them, and for each consumer an AppRole that reads its own."""
+"""The logins of a stack in Vault: the pipeline's, which it changes, with an AppRole for each consumer; and those of the
+administrators, which it keeps for people."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,10 @@ from components.vault.database import (
 )
 from components.vault.secret_id import WrappedSecretId, WrappedSecretIdArgs
 
+KEPT_MOUNT: Final = "cdc"
+"""KV v2."""
+OPERATOR_POLICY: Final = "cdc-operator"
+"""For people: whoever runs the Vault gives it to them."""
 POLICIES = Path(__file__).parent / "policies"
 SQL = Path(__file__).parent / "sql"
 LEASE_SECONDS: Final = 3600
@@ -41,6 +47,18 @@ def made_login(role: str) -> str:
 
 
 @dataclass(frozen=True)
+class KeptLogin:
+    """A login that nobody changes but a person."""
+
+    username: pulumi.Input[str]
+    password: pulumi.Input[str]
+
+    def to_json(self) -> pulumi.Output[str]:
+        """The login as Vault stores it."""
+        return pulumi.Output.secret(pulumi.Output.all(username=self.username, password=self.password).apply(json.dumps))
+
+
+@dataclass(frozen=True)
 class PipelineSecretsArgs:
     """The databases, and who reads their logins."""
 
@@ -53,6 +71,8 @@ class PipelineSecretsArgs:
     """After this time a password is changed."""
     consumers: Mapping[str, str]
     """AppRole by name, with its policy: a file `policies/<policy>.hcl`."""
+    administrators: Mapping[str, KeptLogin]
+    """By name of the database."""
     one_reader: bool
     """Each consumer has one agent, so that its secret id can be delivered once."""
     roles_exist: Sequence[pulumi.Resource]
@@ -96,6 +116,7 @@ class PipelineSecrets(pulumi.ComponentResource):
             consumer: self._app_role(consumer, policy, backend, generation, logins)
             for consumer, policy in args.consumers.items()
         }
+        self._keep_administrators()
         self.register_outputs({"mount": mount.path})
 
     def _static_roles(
@@ -129,6 +150,22 @@ class PipelineSecrets(pulumi.ComponentResource):
             opts=self._args.server.options(self, [access]),
         )
 
+    def _keep_administrators(self) -> None:
+        inside = self._args.server.options(self)
+        mount = vault.Mount(KEPT_MOUNT, path=KEPT_MOUNT, type="kv", options={"version": "2"}, opts=inside)
+        for name, login in self._args.administrators.items():
+            vault.generic.Secret(
+                f"{KEPT_MOUNT}-{name}",
+                path=f"{KEPT_MOUNT}/{name}",
+                data_json=login.to_json(),
+                opts=self._args.server.options(self, [mount]),
+            )
+        self._policy(OPERATOR_POLICY)
+
+    def _policy(self, name: str) -> vault.Policy:
+        text = (POLICIES / f"{name}.hcl").read_text()
+        return vault.Policy(name, name=name, policy=text, opts=self._args.server.options(self))
+
     def _app_role(
         self,
         name: str,
@@ -138,9 +175,7 @@ class PipelineSecrets(pulumi.ComponentResource):
         logins: list[pulumi.Resource],
     ) -> AppRole:
         inside = self._args.server.options(self)
-        policy = vault.Policy(
-            policy_name, name=policy_name, policy=(POLICIES / f"{policy_name}.hcl").read_text(), opts=inside
-        )
+        policy = self._policy(policy_name)
         role = vault.approle.AuthBackendRole(
             name,
             backend=backend.path,

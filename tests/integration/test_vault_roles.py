@@ -25,6 +25,9 @@ FORBIDDEN_FOR_ALL = [
     ("POST", "cdc-database/roles/another"),
     ("GET", "cdc-database/creds/another"),
     ("LIST", "cdc-database/roles"),
+    ("GET", "cdc/data/scylla"),
+    ("GET", "cdc/data/postgres"),
+    ("LIST", "cdc/metadata"),
     ("GET", "sys/mounts"),
     ("GET", "sys/auth"),
     ("GET", "sys/audit"),
@@ -67,6 +70,25 @@ def test_every_other_path_is_forbidden(vault: VaultApi, consumer: str) -> None:
     changes = [(method, path) for path in OWN[consumer] for method in ("POST", "DELETE")]
 
     tried = [*FORBIDDEN_FOR_ALL, *changes, *(("GET", path) for path in others)]
+    answers = {(method, path): api.status(method, path, data={"x": "y"}) for method, path in tried}
+    assert answers == dict.fromkeys(tried, 403)
+
+
+def test_an_operator_reads_the_administrators_logins_and_nothing_else(vault: VaultApi, pipeline: Pipeline) -> None:
+    api = vault.with_policy("cdc-operator")
+
+    login = api.call("GET", "cdc/data/postgres")["data"]["data"]
+    assert (login["username"], login["password"]) == (
+        pipeline.outputs.postgres.username,
+        pipeline.outputs.postgres.password,
+    )
+    assert set(api.call("LIST", "cdc/metadata")["data"]["keys"]) == {"postgres", "scylla"}
+    tried = [
+        *(each for each in FORBIDDEN_FOR_ALL if not each[1].startswith("cdc/")),
+        *(("GET", path) for paths in OWN.values() for path in paths),
+        ("POST", "cdc/data/postgres"),
+        ("DELETE", "cdc/metadata/postgres"),
+    ]
     answers = {(method, path): api.status(method, path, data={"x": "y"}) for method, path in tried}
     assert answers == dict.fromkeys(tried, 403)
 

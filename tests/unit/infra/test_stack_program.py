@@ -299,6 +299,15 @@ def test_vault_changes_every_password_of_the_pipeline(dev: Program) -> None:
     assert with_password == {"cdc_monitor"}, "it reads statistics and no row"
 
 
+def test_vault_keeps_the_administrators_logins_for_operators_only(dev: Program) -> None:
+    mount = dev.one("vault:index/mount:Mount", "cdc").inputs
+    assert (mount["type"], mount["options"]) == ("kv", {"version": "2"})
+    assert {each.inputs["path"] for each in dev.of_type("generic/secret:Secret")} == {"cdc/scylla", "cdc/postgres"}
+    assert {
+        policy.name for policy in dev.of_type("vault:index/policy:Policy") if "cdc/data" in policy.inputs["policy"]
+    } == {"cdc-operator"}
+
+
 def test_reconcile_gets_logins_made_for_it_that_act_as_its_role(dev: Program) -> None:
     made = dev.one("secretBackendRole:SecretBackendRole", "reconcile").inputs
 
