@@ -19,7 +19,7 @@ TEST_ORDER := tests/unit tests/contract tests/integration tests/chaos tests/dest
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap up preview status smoke demo reconcile down env test test-reconcile-million test-rotation \
-	test-alerts bench check test-java
+	test-alerts test-faults-long bench check test-java
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-23s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ test-alerts: bootstrap ## stop each service and see it named; half an hour under
 test-rotation: bootstrap ## passwords that change every 20 s for 10 minutes under a steady writer; make test has a short form
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && CDC_TEST_ROTATION_SECONDS=600 $(BIN)/pytest tests/chaos/test_rotation.py -s $(ARGS)
+
+test-faults-long: bootstrap ## 100 bad rows of ten kinds among 10,000 good ones
+	@$(CDC) prepare
+	@eval "$$($(CDC) env)" && CDC_TEST_BAD_ROWS_EACH_KIND=10 $(BIN)/pytest tests/integration/test_dead_letters.py -s $(ARGS)
 
 bench: bootstrap ## measure latency, throughput, recovery and reconcile (ARGS=tests/bench/reconcile)
 	@$(CDC) prepare

@@ -104,6 +104,8 @@ class _JdbcSinkConfig:
             # The default keeps the partitions of a worker that died for 45 s.
             "consumer.override.session.timeout.ms": "10000",
             "consumer.override.heartbeat.interval.ms": "3000",
+            # A hundred refused records in a batch take minutes to find on a busy machine (measured); the default is 5.
+            "consumer.override.max.poll.interval.ms": "1800000",
             "errors.tolerance": "all",
             "errors.deadletterqueue.topic.name": self.dlq_topic,
             "errors.deadletterqueue.topic.replication.factor": str(self.dlq_replication_factor),

@@ -38,6 +38,27 @@ FACTS: dict[str, Any] = {
 }
 """Wide partitions, and a column of each type that needs no other statement first."""
 
+REFUSED: dict[str, Any] = {
+    "source": "lab.refused",
+    "target": "public.refused",
+    "partitionKey": ["id"],
+    "columns": {
+        "id": "int",
+        "version": "int",
+        "number": "int",
+        "code": "text",
+        "ticket": "int",
+        "grp": "int",
+        "label": "text",
+        "short": "text",
+        "amount": "decimal",
+        "at": "timestamp",
+        "attributes": "map<text, text>",
+        "mood": "text",
+    },
+}
+"""PostgreSQL refuses some of its rows."""
+
 KINDS: dict[str, Any] = {
     "source": "lab.kinds",
     "target": "public.kinds",
@@ -46,4 +67,4 @@ KINDS: dict[str, Any] = {
 }
 """It gains a column of every type."""
 
-TABLES = [FACTS, KINDS]
+TABLES = [FACTS, REFUSED, KINDS]

@@ -139,6 +139,7 @@ def test_a_sink_upserts_and_deletes_by_key_and_keeps_bad_records(config: Connect
         "delete.enabled": "true",
         "consumer.override.isolation.level": "read_committed",
         "consumer.override.session.timeout.ms": "10000",
+        "consumer.override.max.poll.interval.ms": "1800000",
         "errors.tolerance": "all",
         "errors.deadletterqueue.topic.name": "dlq-postgres-sink",
         "errors.deadletterqueue.topic.replication.factor": "1",
