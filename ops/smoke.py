@@ -23,7 +23,8 @@ from ops.progress import Step
 DEFAULT_ROWS: Final = 20
 _SPACING_SECONDS: Final = 0.053  # no divisor of a usual window, so that writes fall on all parts of it
 _POLL_SECONDS: Final = 0.01
-_MIN_DEADLINE_SECONDS: Final = 60.0
+_MIN_DEADLINE_SECONDS: Final = 180.0
+"""On a busy machine a connector that has just started takes minutes for its first rows."""
 _UPDATED_AGE: Final = 99
 
 

@@ -19,7 +19,7 @@ def test_no_secret_can_be_read(pipeline: Pipeline) -> None:
     secrets = stack_secrets(pipeline)
     assert {f"scylla-pg-cdc:{key}" for key in CONFIG_SECRETS} <= secrets.keys()
     assert any("unseal_keys" in name for name in secrets)
-    assert sum("wrapping_token" in name for name in secrets) == 2
+    assert sum("wrapping_token" in name for name in secrets) == 3
     assert not [name for name, value in secrets.items() if not value]
     places = list(readable_places(pipeline))
     assert {name.split()[0] for name, _ in places} >= {

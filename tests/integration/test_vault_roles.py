@@ -14,6 +14,7 @@ pytestmark = pytest.mark.integration
 OWN = {
     "connect": ["cdc-database/static-creds/cdc_reader", "cdc-database/static-creds/cdc_writer"],
     "reconcile": ["cdc-database/static-creds/cdc_reconcile", "cdc-database/creds/reconcile"],
+    "canary": ["cdc-database/static-creds/cdc_canary", "cdc-database/static-creds/cdc_canary_reader"],
 }
 FORBIDDEN_FOR_ALL = [
     ("GET", "cdc-database/config/postgres"),

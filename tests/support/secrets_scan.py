@@ -16,7 +16,7 @@ from tests.support.vault import agent_file, audit_text, rendered_password
 MIN_LENGTH = 8
 """Shorter values would be found by chance."""
 SECRET_STATE_KEYS = {"root_token", "unseal_keys", "secretId", "wrapping_token"}
-AGENTS = {"vault-agent": ("postgres", "scylla"), "reconcile-agent": ("postgres", "scylla")}
+AGENTS = dict.fromkeys(("vault-agent", "reconcile-agent", "canary-agent"), ("postgres", "scylla"))
 """Files with logins that each agent renders."""
 
 
