@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ _ANSWER_SECONDS: Final = 15.0
 _SILENCE_SECONDS: Final = 30.0
 """How long a broker may send nothing before the end of a topic is reached."""
 _READ_AT_ONCE: Final = 1000
+_POLL_SECONDS: Final = 0.2
+"""A read of many records waits this long for all of them before it returns those that there are."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +129,12 @@ def _to_the_end(consumer: Consumer, topic: str) -> Iterator[Message]:
             open_partitions.add(partition)
             starts.append(TopicPartition(topic, partition, low))
     consumer.assign(starts)
+    give_up_at = time.monotonic() + _SILENCE_SECONDS
     while open_partitions:
-        messages = consumer.consume(_READ_AT_ONCE, timeout=_SILENCE_SECONDS)
-        if not messages:
+        messages = consumer.consume(_READ_AT_ONCE, timeout=_POLL_SECONDS)
+        if messages:
+            give_up_at = time.monotonic() + _SILENCE_SECONDS
+        elif time.monotonic() > give_up_at:
             raise OpsError(f"Kafka sent nothing of {topic} for {_SILENCE_SECONDS:.0f} s.", "See the brokers' logs.")
         for message in messages:
             error = message.error()
