@@ -35,8 +35,8 @@ T = TypeVar("T")
 PROJECT = Path(__file__).parents[2]
 STACK = os.environ.get("CDC_TEST_STACK", "ci")
 PORT_OFFSET = int(os.environ.get("CDC_TEST_PORT_OFFSET", "3000"))
-"""The tests' stack stays out of the way of one that a person has brought up, and of another checkout's. All its ports are
-below 32768, where Linux begins to hand out ports to clients."""
+"""The tests' stack stays out of the way of one that a person has brought up, and of another checkout's. All its ports
+are below 32768, where Linux begins to hand out ports to clients."""
 UP_TIMEOUT_SECONDS = 60 * 60
 POLL_SECONDS = 0.1
 CQL_TIMEOUT_SECONDS = 30

@@ -7,6 +7,6 @@ path "cdc/data/postgres" {
   capabilities = ["read"]
 }
 
-path "cdc/metadata/*" {
+path "cdc/metadata/" {
   capabilities = ["list"]
 }
