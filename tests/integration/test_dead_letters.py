@@ -1,15 +1,18 @@
-"""Good rows with bad ones of ten kinds mixed in: what arrives, and what is queued with which reason.
+"""Good rows with bad ones of ten kinds mixed in: what arrives, what is queued with which reason, and how it comes out.
 
 `make test` writes 1,000 good rows and 20 bad ones, `make test-faults-long` 10,000 and 100.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +22,7 @@ from cassandra.cluster import Session
 from psycopg import sql
 
 from ops.dlq.letters import Letter
+from tests.support.commands import cdc, reconcile
 from tests.support.dead_letters import DeadLetters, dead_letters
 from tests.support.facts_writer import write
 from tests.support.failure_watch import no_task_fails
@@ -37,6 +41,7 @@ from tests.support.refused import (
     insert_statement,
     values,
 )
+from tests.support.writer import PAUSE_SECONDS, RETRIED, BackgroundWriter
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +51,9 @@ ROUNDS = 4
 """Every row is written in one of them, busy ones in each of them."""
 BUSY = range(20, GOOD_ROWS, 20)
 BAD = tuple(bad_rows(GOOD_ROWS, EACH_KIND))
+CHANGING_KEYS = tuple(bad.number for bad in BAD[: len(BAD) // 2])
+"""Keys of bad rows that are written on while others are replayed; each kind has some of both."""
+REPLAY = "cdc dlq replay"
 DEADLINE_SECONDS = 600
 
 
@@ -170,3 +178,68 @@ def test_no_reason_and_no_log_quotes_a_value(pipeline: Pipeline, seen: Seen) -> 
     assert not [text for text in texts if any(secret in text for secret in SECRETS)]
     logged = run("docker", "logs", "--since", seen.since.isoformat(), pipeline.outputs.containers["connect-1"])
     assert not [line for line in (logged.stdout + logged.stderr).splitlines() if "confidential" in line]
+
+
+@dataclass
+class KeysWriter(BackgroundWriter):
+    """Inserts, updates and deletes rows of some keys, each with a higher version than the last."""
+
+    keys: tuple[int, ...]
+    version: int = field(default=100, init=False)
+
+    def write_until(self, stop: threading.Event, session: Session, generator: random.Random) -> None:
+        """Write until the event is set."""
+        session.use_client_timestamp = False
+        insert = insert_statement(session)
+        while not stop.wait(PAUSE_SECONDS):
+            key, kind = generator.choice(self.keys), generator.random()
+            self.version += 1
+            with suppress(*RETRIED):
+                if kind < 0.15:
+                    session.execute(f"DELETE FROM {TABLE} WHERE id = %s", (key,))
+                elif kind < 0.4:
+                    session.execute(f"UPDATE {TABLE} SET version = %s WHERE id = %s", (self.version, key))
+                else:
+                    session.execute(insert, values(good_row(key, self.version)))
+                self.writes += 1
+
+
+def replay(expected_codes: tuple[int, ...] = (0,)) -> dict[str, Any]:
+    """The report of `cdc dlq replay` for the table."""
+    done = cdc("dlq replay", "--topic", TABLE, "--format", "json")
+    assert done.returncode in expected_codes, done.stdout + done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_a_replay_brings_them_in_while_a_writer_changes_the_same_keys(
+    pipeline: Pipeline, session: Session, target: psycopg.Connection[Any], letters: DeadLetters, seen: Seen
+) -> None:
+    assert seen.records == len(BAD)
+    execute(target, CURES)
+    cured = [bad for bad in BAD if bad.kind.cured_at_source]
+    for bad in cured:
+        session.execute(f"UPDATE {TABLE} SET {bad.kind.cured_at_source} WHERE id = %s", (bad.number,))
+    followed = len(BAD) + len(cured)
+    wait_until("these changes follow", lambda: len(letters.open(TABLE)) == followed, DEADLINE_SECONDS)
+    writer = KeysWriter(CHANGING_KEYS)
+    with no_task_fails(pipeline):
+        with writer.running(pipeline, seed=4):
+            wait_until("the writer is under way", lambda: writer.writes > 2 * len(CHANGING_KEYS))
+            first = replay(expected_codes=(0, 1))
+            keys = {each.id: letters.key(each)["id"] for each in letters.open(TABLE)}
+            wait_until("the writer goes on", lambda: writer.error or writer.writes > 6 * len(CHANGING_KEYS))
+        left = {keys[entry["id"]] for entry in first["open"]}
+        assert left <= set(CHANGING_KEYS), first["open"]
+        assert first["keys"]["written"] >= len(BAD) - len(CHANGING_KEYS)
+
+        session.execute(f"UPDATE {TABLE} SET version = %s WHERE id = %s", (ROUNDS, 0))
+        wait_until("the pipeline has caught up", lambda: versions(target)[0] == ROUNDS, DEADLINE_SECONDS)
+        if letters.open(TABLE):
+            replay()
+    assert not letters.open(TABLE)
+    pipeline.wait_equal([TABLE])
+    assert reconcile(TABLE)["exit_code"] == 0
+    writes = list(log(target))
+    backwards = [(key, before, version) for key, version, by, before in writes if by == REPLAY and version < before]
+    assert not backwards
+    assert {key for key, _, by, _ in writes if by == REPLAY} >= {bad.number for bad in BAD} - set(CHANGING_KEYS)
