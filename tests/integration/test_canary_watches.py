@@ -16,6 +16,7 @@ from ops.progress import Progress
 from ops.smoke import run_smoke
 from tests.support.pipeline import Pipeline, run, wait_until
 from tests.support.prometheus import Prometheus
+from tests.support.vault import rendered_login
 
 pytestmark = pytest.mark.integration
 
@@ -28,13 +29,6 @@ AGREEMENT = 0.2
 def prometheus(pipeline: Pipeline) -> Prometheus:
     pipeline.wait_running()
     return Prometheus(pipeline.outputs.endpoints["prometheus"])
-
-
-def login(pipeline: Pipeline, side: str) -> dict[str, str]:
-    """The canary's own login, as its agent renders it."""
-    container = pipeline.outputs.containers["canary"]
-    text = run("docker", "exec", container, "cat", f"/vault/secrets/{side}.properties").stdout
-    return dict(line.split("=", 1) for line in text.splitlines())
 
 
 def test_its_latency_agrees_with_that_of_the_smoke_run(pipeline: Pipeline, prometheus: Prometheus) -> None:
@@ -57,7 +51,7 @@ def test_its_latency_agrees_with_that_of_the_smoke_run(pipeline: Pipeline, prome
 @pytest.fixture
 def session(pipeline: Pipeline) -> Iterator[Session]:
     host, _, port = pipeline.outputs.endpoints["scylla"].partition(":")
-    own = login(pipeline, "scylla")
+    own = rendered_login(pipeline, "canary-agent", "scylla")
     cluster = Cluster([host], port=int(port), auth_provider=PlainTextAuthProvider(**own), protocol_version=4)
     try:
         yield cluster.connect()
@@ -74,7 +68,7 @@ def test_its_login_in_scylla_writes_its_table_and_nothing_else(session: Session)
 
 def test_its_login_in_postgresql_reads_its_table_and_nothing_else(pipeline: Pipeline) -> None:
     host, _, port = pipeline.outputs.endpoints["postgres"].partition(":")
-    own = login(pipeline, "postgres")
+    own = rendered_login(pipeline, "canary-agent", "postgres")
     with psycopg.connect(
         host=host,
         port=int(port),

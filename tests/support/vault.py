@@ -87,10 +87,15 @@ def audit_entries(pipeline: Pipeline, path: str, file: str = FILE) -> list[dict[
     return [entry for entry in entries if entry["type"] == "response" and entry["request"].get("path") == path]
 
 
-def rendered_password(pipeline: Pipeline, agent: str, login: str) -> str:
-    """The password in a file that an agent has rendered, `postgres` or `scylla`; empty while there is none."""
+def rendered_login(pipeline: Pipeline, agent: str, login: str) -> dict[str, str]:
+    """The login in a file that an agent has rendered, `postgres` or `scylla`; empty while there is none."""
     lines = agent_file(pipeline, agent, f"/vault/secrets/{login}.properties").splitlines()
-    return next((line.removeprefix("password=") for line in lines if line.startswith("password=")), "")
+    return dict(line.split("=", 1) for line in lines)
+
+
+def rendered_password(pipeline: Pipeline, agent: str, login: str) -> str:
+    """The password in such a file; empty while there is none."""
+    return rendered_login(pipeline, agent, login).get("password", "")
 
 
 def agent_file(pipeline: Pipeline, agent: str, path: str) -> str:
