@@ -53,7 +53,7 @@ down: bootstrap ## delete the stack with its data; asks first
 env: bootstrap ## print the variables for using pulumi itself: eval "$(make -s env)"
 	@$(CDC) env
 
-check: bootstrap ## lint, types, unit tests with coverage; under a minute
+check: bootstrap ## lint, types, unit tests with coverage
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
