@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ops.status import Connector, Service, Status
 from ops.watching import Alert, Watching
+from reconcile.supervisor import REFUSED_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Diagnosis:
 
 _TRACES: Final = (
     (
-        re.compile(r"incompatib|error code: 409", re.IGNORECASE),
+        REFUSED_SCHEMA,
         "a source table was altered in a way that the registry's compatibility level does not allow",
         "`cdc schema check`, then docs/schema-evolution.md",
     ),

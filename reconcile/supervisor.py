@@ -26,7 +26,7 @@ from reconcile.model import Patience
 
 _FAILED: Final = "FAILED"
 _RUNNING: Final = "RUNNING"
-_REFUSED_SCHEMA: Final = re.compile(r"incompatib|error code: 409", re.IGNORECASE)
+REFUSED_SCHEMA: Final = re.compile(r"incompatib|error code: 409", re.IGNORECASE)
 """What a trace says when the registry refused a schema."""
 
 _log = structlog.get_logger("reconcile.supervisor")
@@ -108,12 +108,13 @@ class Supervisor:
         answer = self._http.get(connector_path(name, "status"))
         if not answer.is_success:
             return  # not there yet, or a worker that is starting: nothing to restart
-        states = _states(answer.json())
+        status = answer.json()
+        states = _states(status)
         now = self.clock()
-        case.schema_refused = _FAILED in states and any(map(_REFUSED_SCHEMA.search, _traces(answer.json())))
+        case.schema_refused = _FAILED in states and any(map(REFUSED_SCHEMA.search, _traces(status)))
         if _FAILED in states:
             case.running_since = None
-            self._failed(name, case, now, _reason(answer.json()))
+            self._failed(name, case, now, _reason(status))
         elif states == {_RUNNING}:
             self._running(name, case, now)
         else:
