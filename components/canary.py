@@ -10,7 +10,7 @@ import yaml
 
 from components import ports
 from components.hardening import TO_ANOTHER_USER
-from components.reconcile_job import CONFIG_FILE, SourceDatabase, TargetDatabase
+from components.reconcile_job import CONFIG_FILE, SourceDatabase, TargetDatabase, databases_config
 from components.service import File, HealthCheck, Host, ServiceArgs, Volume
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
@@ -57,18 +57,7 @@ def canary_service(args: CanaryArgs) -> ServiceArgs:
 def canary_config(args: CanaryArgs) -> dict[str, Any]:
     """The canary's configuration file (`reconcile/canary/settings.py`). It names files with logins and holds none."""
     return {
-        "scylla": {
-            "contact_points": list(args.source.contact_points),
-            "datacenter": args.source.datacenter,
-            "credentials_file": f"{SECRETS_PATH}/scylla.properties",
-        },
-        "postgres": {
-            "host": args.target.host,
-            "port": args.target.port,
-            "database": args.target.database,
-            "sslmode": args.target.sslmode,
-            "credentials_file": f"{SECRETS_PATH}/postgres.properties",
-        },
+        **databases_config(args.source, args.target),
         "source": TABLE,
         "target": TABLE,
         "every_seconds": args.every_seconds,

@@ -120,21 +120,28 @@ def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
     )
 
 
-def reconcile_config(args: ReconcileJobArgs) -> dict[str, Any]:
-    """The job's configuration file (`reconcile/settings.py`). It names files with logins and holds none."""
+def databases_config(source: SourceDatabase, target: TargetDatabase) -> dict[str, Any]:
+    """The sections on both databases; logins are in the files that the Vault Agent renders."""
     return {
         "scylla": {
-            "contact_points": list(args.source.contact_points),
-            "datacenter": args.source.datacenter,
+            "contact_points": list(source.contact_points),
+            "datacenter": source.datacenter,
             "credentials_file": f"{SECRETS_PATH}/scylla.properties",
         },
         "postgres": {
-            "host": args.target.host,
-            "port": args.target.port,
-            "database": args.target.database,
-            "sslmode": args.target.sslmode,
+            "host": target.host,
+            "port": target.port,
+            "database": target.database,
+            "sslmode": target.sslmode,
             "credentials_file": f"{SECRETS_PATH}/postgres.properties",
         },
+    }
+
+
+def reconcile_config(args: ReconcileJobArgs) -> dict[str, Any]:
+    """The job's configuration file (`reconcile/settings.py`). It names files with logins and holds none."""
+    return {
+        **databases_config(args.source, args.target),
         "pipeline": {
             "connect_url": args.pipeline.connect_url,
             "source_connector": args.pipeline.source_connector,
