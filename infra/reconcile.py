@@ -18,10 +18,10 @@ from components.reconcile_job import (
     TargetDatabase,
     reconcile_service,
 )
-from components.service import Host, Service, named_volume
-from components.swarm_service import Placement, SwarmService
-from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
+from components.service import Host, Service
+from components.vault.agent import AgentArgs
 from components.vault.secrets import AppRole, made_login, static_login
+from infra.beside_agent import Volumes, run_beside_agent
 from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect
 from infra.images import Images
 from infra.pipeline import RECONCILER
@@ -50,39 +50,22 @@ class ReconcileJob:
         wait_for: Sequence[pulumi.Resource],
     ) -> list[Service]:
         """Start agent and job; return those that run on the Docker host."""
-        agent = agent_service(
-            AgentArgs(
-                host=self._host,
-                image=self._images.id("vault"),
-                vault_address=vault.address_inside,
-                role=role,
-                secrets_volume=self._volume_name(SECRETS_VOLUME),
-                own_volume=self._volume_name(AGENT_VOLUME),
-                scylla_login=static_login(RECONCILER),
-                postgres_login=made_login(RECONCILE),
-                alias="reconcile-agent",
-                monitored=self._settings.monitoring.enabled,
-            )
+        agent = AgentArgs(
+            host=self._host,
+            image=self._images.id("vault"),
+            vault_address=vault.address_inside,
+            role=role,
+            secrets_volume=self._volume_name(SECRETS_VOLUME),
+            own_volume=self._volume_name(AGENT_VOLUME),
+            scylla_login=static_login(RECONCILER),
+            postgres_login=made_login(RECONCILE),
+            alias="reconcile-agent",
+            monitored=self._settings.monitoring.enabled,
         )
-        on_swarm = self._settings.connect.mode == "service"
+        volumes = Volumes(SECRETS_VOLUME, [SPOOL_VOLUME, AGENT_VOLUME])
         # Swarm would publish on every address of every node.
-        job = reconcile_service(self._job(services), publish=not on_swarm)
-        if on_swarm:
-            placement = self._settings.connect.placement
-            options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[*role.ready, *wait_for])
-            rendered = SwarmService("reconcile-agent", agent, Placement(placement, replicas=None), options)
-            after = pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[rendered]))
-            SwarmService("reconcile", job, Placement(placement, replicas=1), after)
-            return []
-        # A volume of the same name would keep the old one's options.
-        ours = pulumi.ResourceOptions(provider=self._docker, delete_before_replace=True)
-        secrets = named_volume(SECRETS_VOLUME, self._host, ours, SECRETS_VOLUME_OPTIONS)
-        others = [named_volume(name, self._host, ours) for name in (SPOOL_VOLUME, AGENT_VOLUME)]
-        docker_only = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=[secrets, *others])
-        waits = pulumi.ResourceOptions.merge(docker_only, pulumi.ResourceOptions(depends_on=role.ready))
-        rendered_here = Service("reconcile-agent", agent, waits)
-        waits = pulumi.ResourceOptions.merge(docker_only, pulumi.ResourceOptions(depends_on=[rendered_here, *wait_for]))
-        return [rendered_here, Service("reconcile", job, waits)]
+        job = reconcile_service(self._job(services), publish=self._settings.connect.mode != "service")
+        return run_beside_agent(self._settings, self._docker, agent, job, volumes, wait_for)
 
     def _volume_name(self, name: str) -> str:
         return f"{self._host.prefix}-{name}"
