@@ -36,6 +36,10 @@ class Host:
     read_only_root: bool = False
     """Services that name what they write to get a root file system that cannot be written."""
 
+    def volume_name(self, name: str) -> str:
+        """Name on the engine of a volume of the stack."""
+        return f"{self.prefix}-{name}"
+
     def address(self, port: int) -> str:
         """`host:port` under which a published port is reached from outside the network."""
         return f"{self.bind_address}:{port + self.port_offset}"
@@ -209,5 +213,5 @@ def named_volume(
 ) -> docker.Volume:
     """A volume that outlives its container; with `driver_opts` the local driver mounts something special."""
     return docker.Volume(
-        name, name=f"{host.prefix}-{name}", driver_opts=dict(driver_opts) if driver_opts else None, opts=opts
+        name, name=host.volume_name(name), driver_opts=dict(driver_opts) if driver_opts else None, opts=opts
     )

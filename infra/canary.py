@@ -45,8 +45,8 @@ class Canary:
             image=self._images.id("vault"),
             vault_address=vault.address_inside,
             role=role,
-            secrets_volume=self._volume_name(SECRETS_VOLUME),
-            own_volume=self._volume_name(AGENT_VOLUME),
+            secrets_volume=self._host.volume_name(SECRETS_VOLUME),
+            own_volume=self._host.volume_name(AGENT_VOLUME),
             scylla_login=static_login(CANARY),
             postgres_login=static_login(CANARY_READER),
             alias="canary-agent",
@@ -56,16 +56,13 @@ class Canary:
         canary = canary_service(self._canary(services))
         return run_beside_agent(self._settings, self._docker, agent, canary, volumes, wait_for)
 
-    def _volume_name(self, name: str) -> str:
-        return f"{self._host.prefix}-{name}"
-
     def _canary(self, services: tuple[Scylla, Postgres]) -> CanaryArgs:
         scylla, postgres = services
         settings = self._settings
         return CanaryArgs(
             host=self._host,
             image=self._images.reconcile_id(),
-            secrets_volume=self._volume_name(SECRETS_VOLUME),
+            secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter),
             target=TargetDatabase(
                 postgres.host_inside, postgres.port_inside, settings.postgres.database, settings.postgres.ssl_mode

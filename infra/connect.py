@@ -72,8 +72,8 @@ class ConnectWorkers:
             image=self._images.id("vault"),
             vault_address=vault.address_inside,
             role=role,
-            secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
-            own_volume=f"{self._host.prefix}-{AGENT_VOLUME}",
+            secrets_volume=self._host.volume_name(SECRETS_VOLUME),
+            own_volume=self._host.volume_name(AGENT_VOLUME),
             scylla_login=static_login(READER),
             postgres_login=static_login(WRITER),
             alias="vault-agent",
@@ -87,7 +87,7 @@ class ConnectWorkers:
             replication_factor=self._settings.kafka.replication_factor,
             heap_mb=settings.heap_mb,
             workers=settings.workers,
-            secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
+            secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             monitored=self._settings.monitoring.enabled,
         )
         if settings.mode == "service":
@@ -155,7 +155,7 @@ class ConnectWorkers:
                 host=self._host,
                 image=self._images.connect_id(),
                 connect_url=f"http://{worker}:{ports.CONNECT_REST}",
-                secrets_volume=f"{self._host.prefix}-{SECRETS_VOLUME}",
+                secrets_volume=self._host.volume_name(SECRETS_VOLUME),
                 connectors={"scylla.properties": SOURCE_CONNECTOR, "postgres.properties": SINK_CONNECTOR},
                 grace_seconds=grace_seconds,
             )

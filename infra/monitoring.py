@@ -77,7 +77,7 @@ class Monitoring:
                 on_swarm=self._on_swarm,
                 alertmanagers=[f"alertmanager:{ports.ALERTMANAGER}"] if monitoring.alertmanager else [],
                 stack=self._settings.stack,
-                data_volume=f"{self._host.prefix}-{PROMETHEUS_VOLUME}",
+                data_volume=self._host.volume_name(PROMETHEUS_VOLUME),
                 retention_days=monitoring.retention_days,
                 memory_mb=monitoring.memory_mb,
             ),
@@ -90,7 +90,7 @@ class Monitoring:
             AlertmanagerArgs(
                 host=self._host,
                 image=self._images.id("alertmanager"),
-                data_volume=f"{self._host.prefix}-{ALERTMANAGER_VOLUME}",
+                data_volume=self._host.volume_name(ALERTMANAGER_VOLUME),
                 webhook_url=self._settings.monitoring.alert_webhook_url,
             ),
             publish=not self._on_swarm,

@@ -55,8 +55,8 @@ class ReconcileJob:
             image=self._images.id("vault"),
             vault_address=vault.address_inside,
             role=role,
-            secrets_volume=self._volume_name(SECRETS_VOLUME),
-            own_volume=self._volume_name(AGENT_VOLUME),
+            secrets_volume=self._host.volume_name(SECRETS_VOLUME),
+            own_volume=self._host.volume_name(AGENT_VOLUME),
             scylla_login=static_login(RECONCILER),
             postgres_login=made_login(RECONCILE),
             alias="reconcile-agent",
@@ -67,9 +67,6 @@ class ReconcileJob:
         job = reconcile_service(self._job(services), publish=self._settings.connect.mode != "service")
         return run_beside_agent(self._settings, self._docker, agent, job, volumes, wait_for)
 
-    def _volume_name(self, name: str) -> str:
-        return f"{self._host.prefix}-{name}"
-
     def _job(self, services: tuple[Kafka, Scylla, Postgres, Connect]) -> ReconcileJobArgs:
         kafka, scylla, postgres, connect = services
         settings = self._settings
@@ -77,8 +74,8 @@ class ReconcileJob:
             host=self._host,
             image=self._images.reconcile_id(),
             memory_mb=settings.reconcile.memory_mb,
-            secrets_volume=self._volume_name(SECRETS_VOLUME),
-            spool_volume=self._volume_name(SPOOL_VOLUME),
+            secrets_volume=self._host.volume_name(SECRETS_VOLUME),
+            spool_volume=self._host.volume_name(SPOOL_VOLUME),
             source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter),
             target=TargetDatabase(
                 postgres.host_inside, postgres.port_inside, settings.postgres.database, settings.postgres.ssl_mode
