@@ -35,6 +35,8 @@ class Host:
     """Added to every published port, so that two stacks can share a host."""
     read_only_root: bool = False
     """Services that name what they write to get a root file system that cannot be written."""
+    heartbeats: pulumi.Input[str] | None = None
+    """Volume with the signs of life of services that have no port; None: nobody looks."""
 
     def volume_name(self, name: str) -> str:
         """Name on the engine of a volume of the stack."""

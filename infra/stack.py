@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pulumi
 import pulumi_docker as docker
 
+from components.heartbeat import heartbeats_volume
 from components.service import Host, Service
 from infra.canary import Canary
 from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors
@@ -42,6 +44,9 @@ def deploy(settings: Settings) -> None:
         port_offset=settings.docker.port_offset,
         read_only_root=settings.docker.read_only_root,
     )
+    if settings.monitoring.enabled and settings.connect.mode != "service":
+        volume = heartbeats_volume(host, pulumi.ResourceOptions(provider=engine))
+        host = replace(host, heartbeats=volume.name)
     images = Images(settings.docker, engine)
     platform = Platform(settings, engine, images, host)
 

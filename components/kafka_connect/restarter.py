@@ -9,6 +9,7 @@ from typing import Final
 
 import pulumi
 
+from components.heartbeat import heartbeat_environment, heartbeat_volumes
 from components.service import HealthCheck, Host, ServiceArgs, Volume
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
@@ -39,10 +40,18 @@ def restarter_service(args: RestarterArgs) -> ServiceArgs:
         host=args.host,
         alias="connect-restarter",
         memory_mb=64,
-        env={"CONNECT_URL": args.connect_url, "WATCHED": watched, "GRACE_SECONDS": str(args.grace_seconds)},
+        env={
+            "CONNECT_URL": args.connect_url,
+            "WATCHED": watched,
+            "GRACE_SECONDS": str(args.grace_seconds),
+            **heartbeat_environment(args.host, "connect-restarter"),
+        },
         # In the command, because engines put no file into a container whose image starts as a user.
         command=["bash", "-c", SCRIPT.read_text()],
-        volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
+        volumes=[
+            Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS),
+            *heartbeat_volumes(args.host),
+        ],
         # Process 1 waits for the watchers and ends with the first of them.
         health=HealthCheck("true", interval_seconds=30, start_period_seconds=10),
         stop_timeout_seconds=2,

@@ -11,6 +11,7 @@ import pulumi
 import yaml
 
 from components import ports
+from components.heartbeat import heartbeat_volumes
 from components.observability.targets import Target, targets_file
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
 
@@ -50,7 +51,7 @@ def prometheus_service(args: PrometheusArgs, *, publish: bool) -> ServiceArgs:
             f"--storage.tsdb.retention.time={args.retention_days}d",
         ],
         ports=[Port(ports.PROMETHEUS, ports.PUBLISHED_PROMETHEUS)] if publish else [],
-        volumes=[Volume(args.data_volume, DATA_PATH)],
+        volumes=[Volume(args.data_volume, DATA_PATH), *heartbeat_volumes(args.host, read_only=True)],
         files=[
             File(f"{CONFIG_PATH}/prometheus.yml", prometheus_config(args)),
             File(f"{CONFIG_PATH}/targets.yml", targets_file(args.targets)),
@@ -70,6 +71,9 @@ def prometheus_config(args: PrometheusArgs) -> str:
     """Return `prometheus.yml`."""
     config = yaml.safe_load((FILES / "prometheus.yml").read_text())
     config["global"]["external_labels"] = {"stack": args.stack}
-    if args.on_swarm:
-        config["scrape_configs"].append(yaml.safe_load((FILES / "connect-on-swarm.yml").read_text()))
+    added = [
+        *(["connect-on-swarm.yml"] if args.on_swarm else []),
+        *(["heartbeats.yml"] if args.host.heartbeats else []),
+    ]
+    config["scrape_configs"] += [yaml.safe_load((FILES / name).read_text()) for name in added]
     return yaml.safe_dump(config, sort_keys=False)

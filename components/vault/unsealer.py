@@ -9,6 +9,7 @@ from typing import Final
 import pulumi
 
 from components.hardening import TO_ANOTHER_USER
+from components.heartbeat import heartbeat_environment, heartbeat_volumes
 from components.service import File, HealthCheck, Host, ServiceArgs
 from components.vault.agent import VAULT_UID
 
@@ -17,6 +18,8 @@ KEY_FILE: Final = "/vault/unseal-key"
 OPEN_FILE: Final = "/vault/open"
 """Exists while Vault is open."""
 INTERVAL_SECONDS: Final = 3
+ANSWER_SECONDS: Final = 5
+"""A Vault that does not answer must not look like an unsealer that hangs."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,11 @@ def unsealer_service(args: UnsealerArgs) -> ServiceArgs:
             "KEY_FILE": KEY_FILE,
             "OPEN_FILE": OPEN_FILE,
             "INTERVAL_SECONDS": str(INTERVAL_SECONDS),
+            "VAULT_CLIENT_TIMEOUT": f"{ANSWER_SECONDS}s",
+            **heartbeat_environment(args.host, "vault-unsealer"),
         },
         command=["sh", "/vault/unseal.sh"],
+        volumes=heartbeat_volumes(args.host),
         files=[
             File("/vault/unseal.sh", SCRIPT.read_text()),
             File(KEY_FILE, args.unseal_key, secret=True, owner_uid=VAULT_UID),

@@ -44,9 +44,9 @@ def overview() -> Dashboard:
                     ),
                     Figure(
                         "Services down",
-                        Query("count(up == 0 or pg_up == 0) or vector(0)"),
+                        Query("count(cdc_service_up == 0) or vector(0)"),
                         "none",
-                        "Services whose metrics cannot be read, and databases that their exporter does not reach.",
+                        "Services whose metrics cannot be read or that give no sign of life.",
                         red=1,
                     ),
                     Figure(

@@ -26,12 +26,7 @@ NAMED_WITHIN_SECONDS = 120
 SILENT_WITHIN_SECONDS = 300
 QUIET_SECONDS = int(os.environ.get("CDC_TEST_QUIET_SECONDS", "20"))
 EVERY_SERVICE = os.environ.get("CDC_TEST_EVERY_SERVICE") == "1"
-UNWATCHED = {
-    "prometheus": "it cannot tell of itself",
-    "postgres-exporter": "it counts as PostgreSQL",
-    "vault-unsealer": "a loop in a shell",
-    "connect-restarter": "a loop in a shell",
-}
+UNWATCHED = {"prometheus": "it cannot tell of itself"}
 
 Alerts = list[dict[str, str]]
 

@@ -13,6 +13,8 @@ from tests.support.prometheus import Prometheus
 pytestmark = pytest.mark.integration
 
 ROWS = 50
+BEATING = {"vault-unsealer", "connect-restarter"}
+"""Services without a port."""
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +43,22 @@ def test_every_target_is_up(prometheus: Prometheus, pipeline: Pipeline) -> None:
 
     wait_until("every target is up", all_up)
     services = {target["labels"]["service"] for target in prometheus.targets()}
-    unwatched = {"postgres-exporter", "vault-unsealer", "connect-restarter"}
-    assert services | unwatched == set(pipeline.outputs.containers)
+    # The target of the exporter is named after PostgreSQL.
+    assert services | BEATING | {"postgres-exporter"} == set(pipeline.outputs.containers)
+
+
+def test_what_has_no_port_gives_signs_of_life(prometheus: Prometheus) -> None:
+    def alive() -> set[str]:
+        return {sample.labels["service"] for sample in prometheus.query("cdc_heartbeat_age_seconds < 25")}
+
+    wait_until("each gives signs of life", lambda: alive() == BEATING)
+
+
+def test_every_service_counts_as_up(prometheus: Prometheus, pipeline: Pipeline) -> None:
+    def up() -> set[str]:
+        return {sample.labels["service"] for sample in prometheus.query("cdc_service_up == 1")}
+
+    wait_until("every service is up", lambda: up() == set(pipeline.outputs.containers))
 
 
 def test_postgresql_itself_is_seen(prometheus: Prometheus) -> None:

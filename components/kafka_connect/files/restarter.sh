@@ -4,11 +4,13 @@
 #   CONNECT_URL    REST API of the workers
 #   WATCHED        words `file=connector`
 #   GRACE_SECONDS  time between the change and the restart, for other hosts to get their files
+#   HEARTBEAT_FILE where to leave signs of life, if anywhere
 set -uo pipefail
 poll_seconds=0.5
 stable_seconds=3  # RUNNING right after a restart proves nothing
 settle_seconds=60 # then the restart has failed
 longest_pause_seconds=60
+beat_seconds=5
 
 log() { TZ=UTC printf '%(%Y-%m-%dT%H:%M:%SZ)T %s\n' -1 "$*"; }
 
@@ -83,6 +85,17 @@ watch() {
     done
 }
 
+# As long as this lives, the watchers do: process 1 ends with the first of its children.
+beat() {
+    while true; do
+        echo '[]' >"$HEARTBEAT_FILE"
+        sleep "$beat_seconds"
+    done
+}
+
+if [[ -n ${HEARTBEAT_FILE:-} ]]; then
+    beat &
+fi
 for pair in $WATCHED; do
     watch "${pair%%=*}" "${pair#*=}" &
 done

@@ -47,7 +47,12 @@ class FakeConnect:
 def watching(connect: FakeConnect, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The script on two files: `a` for the connector `source`, `b` for `sink`."""
     with served(connect) as url, (folder / "log").open("wb") as log:
-        env = {"CONNECT_URL": url, "WATCHED": f"{folder}/a=source {folder}/b=sink", "GRACE_SECONDS": "0"}
+        env = {
+            "CONNECT_URL": url,
+            "WATCHED": f"{folder}/a=source {folder}/b=sink",
+            "GRACE_SECONDS": "0",
+            "HEARTBEAT_FILE": str(folder / "heartbeat"),
+        }
         process = subprocess.Popen(
             ["bash", "-c", SCRIPT.read_text()], env=os.environ | env, stdout=log, stderr=log, process_group=0
         )
@@ -109,3 +114,10 @@ def test_a_connector_that_is_not_there_yet_needs_no_restart(tmp_path: Path) -> N
         wait_for(lambda: log_lines(tmp_path, "source runs with its new login") == 1)
 
     assert connect.restarts == []
+
+
+def test_it_gives_signs_of_life_that_prometheus_takes_for_a_list_without_targets(tmp_path: Path) -> None:
+    with watching(FakeConnect(), tmp_path):
+        wait_for(lambda: (tmp_path / "heartbeat").exists() and (tmp_path / "heartbeat").read_text() == "[]\n")
+        (tmp_path / "heartbeat").unlink()
+        wait_for((tmp_path / "heartbeat").exists)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.heartbeat import PATH
 from infra.config import SettingsError
 from tests.unit.infra.program import Program, is_secret, plain, run_program
 
@@ -47,6 +48,8 @@ def test_without_monitoring_the_pipeline_is_what_it_would_be_anyway(testbed: Pro
     assert not [env for inputs in bare.values() for env in inputs["envs"] if "javaagent" in env]
     assert not [name for name in plain_stack.names("remoteImage:RemoteImage") if name.endswith("with-agents")]
     assert "CONFIGS=agent.hcl" in bare["vault-agent"]["envs"]
+    assert not [env for inputs in bare.values() for env in inputs["envs"] if "HEARTBEAT" in env]
+    assert "heartbeats" not in plain_stack.names("docker:index/volume:Volume")
     assert "prometheus" not in plain_stack.outputs["endpoints"]
     assert "cdc_monitor" not in plain_stack.names("postgresql:index/role:Role")
 
@@ -58,12 +61,39 @@ def test_without_monitoring_its_password_is_not_asked_for() -> None:
         run_program("dev", monitorPassword=None)
 
 
-def test_every_service_of_the_stack_is_scraped(testbed: Program) -> None:
+def test_every_service_of_the_stack_is_scraped_or_gives_signs_of_life(testbed: Program) -> None:
     services = {service for _, service in scraped(testbed)}
+    beating = {
+        name
+        for name, inputs in containers(testbed).items()
+        if f"HEARTBEAT_FILE=/run/heartbeats/{name}.yml" in inputs["envs"]
+    }
 
-    # The exporter stands for PostgreSQL; the other two are loops in a shell.
-    unwatched = {"postgres-exporter", "vault-unsealer", "connect-restarter"}
-    assert services | unwatched == set(testbed.outputs["containers"])
+    assert beating == {"vault-unsealer", "connect-restarter"}
+    # The target of the exporter is named after PostgreSQL.
+    assert services | beating | {"postgres-exporter"} == set(testbed.outputs["containers"])
+
+
+def test_signs_of_life_are_left_where_prometheus_reads_them(testbed: Program) -> None:
+    def mount(service: str) -> dict[str, Any]:
+        mounts = [plain(volume) for volume in containers(testbed)[service]["volumes"]]
+        (found,) = [each for each in mounts if each["volumeName"] == "scylla-pg-cdc-testbed-heartbeats"]
+        return dict(found)
+
+    for service, read_only in (("vault-unsealer", False), ("connect-restarter", False), ("prometheus", True)):
+        assert mount(service)["containerPath"] == PATH
+        assert bool(mount(service)["readOnly"]) is read_only
+    config = yaml.safe_load(uploaded(testbed, "prometheus", "/etc/prometheus/prometheus.yml"))
+    (job,) = [job for job in config["scrape_configs"] if job["job_name"] == "heartbeats"]
+    assert job["file_sd_configs"][0]["files"] == [f"{PATH}/*.yml"]
+    assert job["relabel_configs"] == [{"action": "drop"}], "nothing that stands in such a file is scraped"
+
+
+def test_on_swarm_nobody_looks_for_signs_of_life() -> None:
+    prod = run_program("prod")
+
+    assert "HEARTBEAT_FILE=" not in str(prod.one("docker:index/service:Service", "connect-restarter").inputs)
+    assert "heartbeats" not in prod.names("docker:index/volume:Volume")
 
 
 def test_java_services_load_the_exporter_with_rules_of_their_own(testbed: Program) -> None:
