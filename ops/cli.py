@@ -86,14 +86,14 @@ def status(
     format_: FormatOption = Format.TABLE,
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew every few seconds, until interrupted.")] = False,
 ) -> None:
-    """Show services, connectors, figures and alerts; exit code 1 when something is wrong."""
+    """Show services, connectors, figures, alerts and the passwords' ages; exit code 1 when something is wrong."""
     with _errors():
         workspace = Workspace()
         name = workspace.existing_stack(stack)
-        outputs, engine = workspace.outputs(name), workspace.docker(name)
+        outputs, engine, token = workspace.outputs(name), workspace.docker(name), workspace.vault_token(name)
         if watch:
-            show_for_ever(lambda: whole_status(outputs, name, engine), _out)
-        found = whole_status(outputs, name, engine)
+            show_for_ever(lambda: whole_status(outputs, name, engine, token), _out)
+        found = whole_status(outputs, name, engine, token)
         if format_ is Format.JSON:
             print(json.dumps(found.as_json(), indent=2))
         else:

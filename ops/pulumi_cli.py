@@ -106,6 +106,11 @@ class PulumiCli:
         done = self.run_on_stack("config", "set", "--secret", f"{PROJECT_NAME}:{key}", input_text=value)
         done.require(f"Setting {PROJECT_NAME}:{key}", self._backend_hint())
 
+    def secret(self, key: str) -> str:
+        """Return a value of the stack's configuration in clear; empty where it has none."""
+        asked = self.run_on_stack("config", "get", f"{PROJECT_NAME}:{key}")
+        return asked.stdout.strip() if asked.ok else ""
+
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs with their secrets in clear; empty when it was never brought up."""
         shown = self.run_on_stack("stack", "output", "--json", "--show-secrets")

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final, Never
 from urllib.parse import urlparse
 
@@ -16,6 +17,7 @@ from components.kafka_connect.client import ConnectClient
 from components.kafka_connect.errors import ConnectError, ConnectorNotFound
 from ops.docker import Docker
 from ops.outputs import StackOutputs
+from ops.rotations import Rotations, rotations
 from ops.watching import Watching, watch
 
 _ANSWER_SECONDS: Final = 3.0
@@ -55,6 +57,8 @@ class Status:
     connectors: tuple[Connector, ...]
     watching: Watching | None = None
     """What Prometheus says; None where it was not asked, or there is none."""
+    rotations: Rotations | None = None
+    """What Vault says of its passwords' ages; None where it was not asked."""
 
     @property
     def ok(self) -> bool:
@@ -79,6 +83,9 @@ class Status:
                 table.add_row(name, "figure", value, "")
             for alert in self.watching.alerts:
                 table.add_row(alert.name, "alert", _colored(alert.severity, alert not in self.watching.critical), "")
+        if self.rotations:
+            table.add_section()
+            _add_rotations(table, self.rotations, datetime.now(UTC))
         return table
 
     def problems(self) -> list[str]:
@@ -89,6 +96,13 @@ class Status:
             lines += [self.watching.error] if self.watching.error else []
             lines += [f"{alert.name}: {alert.summary} ({alert.runbook})" for alert in self.watching.critical]
         return lines
+
+
+def _add_rotations(table: Table, rotations: Rotations, now: datetime) -> None:
+    if rotations.error:
+        table.add_row("passwords", "unknown", rotations.error, "")
+    for each in rotations.roles:
+        table.add_row(each.role, "password", _colored(each.text(now), each.ok(now)), "")
 
 
 def _colored(text: str, ok: bool) -> str:
@@ -109,9 +123,10 @@ def collect_status(
     return Status(stack, services, connectors)
 
 
-def whole_status(outputs: StackOutputs, stack: str, docker: Docker) -> Status:
-    """Ask Prometheus as well, where there is one."""
-    return replace(collect_status(outputs, stack, docker), watching=watch(outputs))
+def whole_status(outputs: StackOutputs, stack: str, docker: Docker, vault_token: str = "") -> Status:
+    """Ask Prometheus as well, where there is one, and Vault, with a token."""
+    found = replace(collect_status(outputs, stack, docker), watching=watch(outputs))
+    return replace(found, rotations=rotations(outputs.endpoints["vault"], vault_token)) if vault_token else found
 
 
 def show_for_ever(collect: Callable[[], Status], console: Console) -> Never:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from components.vault.provider import TOKEN_KEY
 from ops.docker import Docker
 from ops.errors import OpsError
 from ops.outputs import StackOutputs, parse_outputs
@@ -78,6 +79,10 @@ class Workspace:
         if not stack:
             raise OpsError("No stack was brought up in this checkout.", "Name one, for example STACK=dev.")
         return stack
+
+    def vault_token(self, stack: str) -> str:
+        """Return Pulumi's token in Vault; empty where the stack's configuration has none."""
+        return self.cli(stack, self.tools()).secret(TOKEN_KEY)
 
     def outputs(self, stack: str) -> StackOutputs:
         """Read the outputs of a stack that is up."""

@@ -87,6 +87,11 @@ class VaultClient:
                 return None
             raise
 
+    def names(self, path: str, token: str) -> list[str]:
+        """GET /v1/{path}?list=true: the names of what is there."""
+        found = self.read(f"{path}?list=true", token)
+        return list(found["keys"]) if found else []
+
     def write(self, path: str, token: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """POST /v1/{path}: its `data`, if there is any."""
         return dict(self._call("POST", f"/v1/{path}", token=token, json=body or {}).get("data") or {})

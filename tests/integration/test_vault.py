@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
 from components.vault import audit
+from tests.support.commands import cdc
 from tests.support.pipeline import Pipeline, run, wait_until
 from tests.support.secrets_scan import scan, stack_secrets
 from tests.support.vault import administrator, audit_entries, audit_text, is_sealed
 
 pytestmark = pytest.mark.integration
 
+ROLES = {"cdc_writer", "cdc_reader", "cdc_reconcile", "cdc_canary", "cdc_canary_reader"}
+"""Whose passwords Vault changes."""
 CONNECT_SECRET = "cdc-database/static-creds/cdc_writer"
 ROTATED = f"{audit.FILE}.1"
 
@@ -53,6 +58,19 @@ def test_the_audit_log_is_rotated_when_it_is_large_and_goes_on(pipeline: Pipelin
         wait_until("the new file has entries", lambda: audit_entries(pipeline, "sys/mounts/cdc-database/tune"), 30)
 
     assert audit_entries(pipeline, "sys/mounts/cdc-database", ROTATED)
+
+
+def test_status_shows_when_each_password_was_changed(pipeline: Pipeline) -> None:
+    shown = json.loads(cdc("status", "--format", "json").stdout)["rotations"]
+
+    assert shown["error"] == ""
+    assert {each["role"] for each in shown["roles"]} == ROLES
+    with administrator(pipeline) as vault:
+        for each in shown["roles"]:
+            role = vault.call("GET", f"cdc-database/static-roles/{each['role']}")["data"]
+            last = datetime.fromisoformat(role["last_vault_rotation"]).replace(microsecond=0)
+            assert datetime.fromisoformat(each["last"]) == last
+            assert datetime.fromisoformat(each["next"]) == last + timedelta(seconds=role["rotation_period"])
 
 
 def stop(pipeline: Pipeline) -> None:

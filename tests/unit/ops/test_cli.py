@@ -69,6 +69,7 @@ def test_status_fails_when_something_is_wrong(
     invoke: Invoke, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workspace, "outputs", lambda _: None)
+    monkeypatch.setattr(workspace, "vault_token", lambda _: "token")
     for broken in (False, True):
         connector = Connector("postgres-sink", "FAILED" if broken else "RUNNING", (), ok=not broken)
         found = Status("dev", (), (connector,))
