@@ -18,7 +18,7 @@ TEST_ORDER := tests/unit tests/contract tests/integration tests/chaos tests/dest
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap up preview status smoke demo reconcile down env test test-reconcile-million test-rotation \
+.PHONY: help bootstrap up preview status smoke demo screenshot reconcile down env test test-reconcile-million test-rotation \
 	test-alerts test-faults-long bench check test-java
 
 help: ## list the targets
@@ -43,6 +43,9 @@ smoke: bootstrap ## write, change and delete rows and measure when PostgreSQL sh
 
 demo: bootstrap ## write a stream of demo rows (ARGS='--rate 50 --duration 300')
 	@$(CDC) demo $(stack) $(ARGS)
+
+screenshot: bootstrap ## put demo load on the stack and take the picture of Prometheus' graphs in docs/metrics.md
+	@$(CDC) screenshot $(stack) $(ARGS)
 
 reconcile: bootstrap ## compare both databases and repair (ARGS='run --table shop.users', 'status', 'run --help')
 	@$(CDC) reconcile $(stack) -- $(ARGS)

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from ops import down as down_command
 from ops import java_tests
 from ops import preview as preview_command
 from ops import reconcile as reconcile_command
+from ops import screenshot as screenshot_command
 from ops import up as up_command
 from ops.command import Format, FormatOption, Stack
 from ops.command import errors as _errors
@@ -151,6 +153,27 @@ def demo(
         outputs = workspace.outputs(workspace.existing_stack(stack))
         written = demo_command.run_demo(outputs, rate, duration, workspace.progress.line)
         _out.print(f"{written} changes written")
+
+
+@app.command()
+def screenshot(
+    stack: Stack = "",
+    rate: Annotated[
+        float, typer.Option(min=0.1, help="Changes per second.")
+    ] = screenshot_command.DEFAULT_RATE_PER_SECOND,
+    duration: Annotated[
+        float, typer.Option(min=1, help="Seconds of load before the picture.")
+    ] = screenshot_command.DEFAULT_DURATION_SECONDS,
+    picture: Annotated[Path, typer.Option(help="PNG file to write.")] = screenshot_command.PICTURE,
+) -> None:
+    """Put demo load on the stack and take a picture of Prometheus' graphs with Chromium."""
+    with _errors():
+        workspace = Workspace()
+        outputs = workspace.outputs(workspace.existing_stack(stack))
+        screenshot_command.take_screenshot(
+            outputs, workspace.runner, picture.absolute(), (rate, duration), workspace.progress.line
+        )
+        _out.print(f"{picture} written")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -9,6 +9,7 @@ from pathlib import Path
 from testbed.cache import Progress, say
 
 PACKAGES: Mapping[str, Sequence[str]] = {
+    "chromium": ("chromium", "fonts-liberation"),
     "debootstrap": ("debootstrap",),
     "docker": ("docker.io", "iptables"),
     "java": ("openjdk-17-jdk-headless",),

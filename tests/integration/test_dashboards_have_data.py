@@ -8,6 +8,7 @@ import re
 import pytest
 
 from ops.dashboards.__main__ import FOLDER
+from ops.screenshot import PANELS
 from tests.support.commands import reconcile
 from tests.support.pipeline import Pipeline, wait_until
 from tests.support.prometheus import Prometheus
@@ -19,8 +20,8 @@ SETTLED_SECONDS = 120
 
 
 def queries() -> list[tuple[str, str]]:
-    """Dashboard and panel, with the query as Grafana sends it for all values of the variables."""
-    found = []
+    """Dashboard and panel, with the query as Grafana sends it for all values of the variables; and the picture's."""
+    found = [("the picture of the graphs", query) for query in PANELS]
     for path in sorted(FOLDER.glob("*.json")):
         board = json.loads(path.read_text())
         for panel in board["panels"]:
