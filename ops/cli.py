@@ -113,7 +113,7 @@ def doctor(stack: Stack = "", format_: FormatOption = Format.TABLE) -> None:
         workspace = Workspace()
         name = workspace.existing_stack(stack)
         found = whole_status(workspace.outputs(name), name, workspace.docker(name))
-        diagnoses = diagnose(found, found.watching)
+        diagnoses = diagnose(found)
         if format_ is Format.JSON:
             print(json.dumps([each.as_json() for each in diagnoses], indent=2))
         elif not diagnoses:

@@ -85,8 +85,9 @@ _STEPS: Final = {
 }
 
 
-def diagnose(status: Status, watching: Watching | None) -> list[Diagnosis]:
+def diagnose(status: Status) -> list[Diagnosis]:
     """Return what is wrong, causes first."""
+    watching = status.watching
     down = [service for service in status.services if not service.ok]
     found = [_service(service) for service in down]
     found += [_connector(connector, bool(down)) for connector in status.connectors if not connector.ok]

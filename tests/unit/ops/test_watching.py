@@ -85,7 +85,7 @@ def test_a_prometheus_that_does_not_answer_is_a_problem_of_its_own() -> None:
 
     assert "does not answer" in found.error
     assert not replace(WELL, watching=found).ok
-    assert diagnose(WELL, found)[0].what == "Prometheus says nothing"
+    assert diagnose(replace(WELL, watching=found))[0].what == "Prometheus says nothing"
 
 
 def test_the_table_shows_figures_and_alerts() -> None:
@@ -106,7 +106,7 @@ def test_every_alert_has_a_likely_cause_or_repeats_what_the_status_says() -> Non
 
 
 def test_nothing_is_wrong_with_a_stack_that_is_well() -> None:
-    assert diagnose(WELL, watching()) == []
+    assert diagnose(replace(WELL, watching=watching())) == []
 
 
 def test_a_service_comes_before_the_connectors_that_need_it() -> None:
@@ -114,9 +114,10 @@ def test_a_service_comes_before_the_connectors_that_need_it() -> None:
         "dev",
         (Service("postgres", "", "exited", False),),
         (Connector("sink", "RUNNING", ("FAILED",), False, "Connection refused"),),
+        watching(firing("CdcCanaryOld")),
     )
 
-    service, connector = diagnose(status, watching(firing("CdcCanaryOld")))
+    service, connector = diagnose(status)
     assert "postgres" in service.what
     assert "make up" in service.step
     assert "consequence" in connector.cause
@@ -135,26 +136,26 @@ def test_a_service_comes_before_the_connectors_that_need_it() -> None:
 def test_a_trace_tells_the_cause(trace: str, words: str) -> None:
     status = replace(WELL, connectors=(Connector("sink", "RUNNING", ("FAILED",), False, trace),))
 
-    (found,) = diagnose(status, None)
+    (found,) = diagnose(status)
     assert words in found.cause + found.step
 
 
 @pytest.mark.parametrize("state", ["missing", "PAUSED", "STOPPED"])
 def test_what_a_person_did_is_told_apart(state: str) -> None:
-    (found,) = diagnose(replace(WELL, connectors=(Connector("sink", state, (), False),)), None)
+    (found,) = diagnose(replace(WELL, connectors=(Connector("sink", state, (), False),)))
 
     assert "by hand" in found.cause or "somebody" in found.cause
 
 
 def test_an_old_canary_on_a_stack_that_looks_well_is_a_riddle_with_a_runbook() -> None:
-    (found,) = diagnose(WELL, watching(firing("CdcCanaryOld")))
+    (found,) = diagnose(replace(WELL, watching=watching(firing("CdcCanaryOld"))))
 
     assert "cdccanaryold" in found.step
 
 
 @pytest.mark.parametrize("state", ["missing", "exited", "running, restarted 7 times", "starting", "unhealthy"])
 def test_each_state_of_a_service_has_a_next_step(state: str) -> None:
-    (found,) = diagnose(replace(WELL, services=(Service("vault", "", state, False),)), None)
+    (found,) = diagnose(replace(WELL, services=(Service("vault", "", state, False),)))
 
     assert "make up" in found.step or "docker logs" in found.step or "wait" in found.step
 
