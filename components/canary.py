@@ -8,7 +8,7 @@ from typing import Any, Final
 import pulumi
 import yaml
 
-from components import ports
+from components import health, ports
 from components.hardening import TO_ANOTHER_USER
 from components.reconcile_job import CONFIG_FILE, SourceDatabase, TargetDatabase, databases_config
 from components.service import File, HealthCheck, Host, ServiceArgs, Volume
@@ -18,8 +18,6 @@ TABLE: Final = "cdc_monitor.canary"
 """Name of the source table, and of its copy."""
 PARTITION_KEY: Final = ("slot",)
 COLUMNS: Final = {"slot": "int", "beat_ms": "bigint"}
-HEALTH_URL: Final = f"http://127.0.0.1:{ports.CANARY}/healthz"
-PROBE: Final = f"python3 -c 'from urllib.request import urlopen; urlopen(\"{HEALTH_URL}\", timeout=4)'"
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def canary_service(args: CanaryArgs) -> ServiceArgs:
         command=["--log-format", "json", "canary"],
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
         files=[File(CONFIG_FILE, yaml.safe_dump(canary_config(args), sort_keys=False))],
-        health=HealthCheck(PROBE, interval_seconds=15, start_period_seconds=60),
+        health=HealthCheck(health.python(ports.CANARY, "/healthz"), interval_seconds=15, start_period_seconds=60),
         capabilities=TO_ANOTHER_USER,
     )
 

@@ -9,15 +9,13 @@ from typing import Any, Final
 import pulumi
 import yaml
 
-from components import ports
+from components import health, ports
 from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
 CONFIG_FILE: Final = "/etc/reconcile/reconcile.yaml"
 SPOOL_PATH: Final = "/var/lib/reconcile"
-HEALTH_URL: Final = f"http://127.0.0.1:{ports.RECONCILE}/healthz"
-PROBE: Final = f"python3 -c 'from urllib.request import urlopen; urlopen(\"{HEALTH_URL}\", timeout=4)'"
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
             Volume(args.spool_volume, SPOOL_PATH),
         ],
         files=[File(CONFIG_FILE, yaml.safe_dump(reconcile_config(args), sort_keys=False))],
-        health=HealthCheck(PROBE, interval_seconds=10, start_period_seconds=60),
+        health=HealthCheck(health.python(ports.RECONCILE, "/healthz"), interval_seconds=10, start_period_seconds=60),
         # A run that is stopped finishes the page at hand and writes its checkpoint.
         stop_timeout_seconds=60,
         capabilities=TO_ANOTHER_USER,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import ports
+from components import health, ports
 from components.observability.jmx import jmx_environment
 from components.service import HealthCheck, Host, Port, Service, ServiceArgs
 
@@ -51,7 +51,7 @@ class SchemaRegistry(pulumi.ComponentResource):
                     **jmx_environment("SCHEMA_REGISTRY_OPTS", "schema-registry", enabled=args.monitored),
                 },
                 ports=[Port(ports.SCHEMA_REGISTRY, ports.PUBLISHED_SCHEMA_REGISTRY)],
-                health=HealthCheck(f"curl -fsS http://localhost:{ports.SCHEMA_REGISTRY}/subjects"),
+                health=HealthCheck(health.curl(ports.SCHEMA_REGISTRY, "/subjects")),
                 scratch=("/etc/schema-registry", "/tmp", "/usr/logs"),  # noqa: S108 (of the container)
             ),
             pulumi.ResourceOptions(parent=self),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import ports
+from components import health, ports
 from components.kafka import connect_topics
 from components.observability.jmx import jmx_environment
 from components.service import HealthCheck, Host, Port, ServiceArgs, Volume
@@ -62,7 +62,7 @@ def worker_service(args: WorkerArgs, alias: str, *, publish: bool, advertised_ho
         ports=[Port(ports.CONNECT_REST, ports.PUBLISHED_CONNECT_REST)] if publish else [],
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
         # Right after its start a worker answers 404 to everything for about a second.
-        health=HealthCheck(f"curl -fsS http://localhost:{ports.CONNECT_REST}/connectors"),
+        health=HealthCheck(health.curl(ports.CONNECT_REST, "/connectors")),
         stop_timeout_seconds=60,
         scratch=("/etc/kafka-connect", "/tmp", "/usr/logs", "/var/log/kafka"),  # noqa: S108 (of the container)
     )

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pulumi
 import yaml
 
-from components import ports
+from components import health, ports
 from components.observability.postgres_exporter import NOBODY_UID
 from components.observability.prometheus import FILES
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
@@ -46,7 +46,7 @@ def alertmanager_service(args: AlertmanagerArgs, *, publish: bool) -> ServiceArg
         ports=[Port(ports.ALERTMANAGER, ports.PUBLISHED_ALERTMANAGER)] if publish else [],
         volumes=[Volume(args.data_volume, DATA_PATH)],
         files=[File(CONFIG_FILE, config, secret=True, owner_uid=NOBODY_UID)],
-        health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.ALERTMANAGER}/-/ready", interval_seconds=10),
+        health=HealthCheck(health.wget(ports.ALERTMANAGER, "/-/ready"), interval_seconds=10),
     )
 
 

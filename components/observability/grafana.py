@@ -7,7 +7,7 @@ from typing import Final
 
 import pulumi
 
-from components import ports
+from components import health, ports
 from components.observability.postgres_exporter import NOBODY_UID
 from components.service import File, HealthCheck, Host, Port, ServiceArgs
 
@@ -41,5 +41,5 @@ def grafana_service(args: GrafanaArgs, *, publish: bool) -> ServiceArgs:
         },
         ports=[Port(ports.GRAFANA, ports.PUBLISHED_GRAFANA)] if publish else [],
         files=[File(PASSWORD_FILE, args.admin_password, secret=True, owner_uid=NOBODY_UID)],
-        health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.GRAFANA}/api/health", interval_seconds=10),
+        health=HealthCheck(health.wget(ports.GRAFANA, "/api/health"), interval_seconds=10),
     )

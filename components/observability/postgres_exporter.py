@@ -7,7 +7,7 @@ from typing import Final
 
 import pulumi
 
-from components import ports
+from components import health, ports
 from components.service import File, HealthCheck, Host, ServiceArgs
 
 NOBODY_UID: Final = 65534
@@ -43,5 +43,5 @@ def postgres_exporter_service(args: PostgresExporterArgs) -> ServiceArgs:
             "DATA_SOURCE_PASS_FILE": PASSWORD_FILE,
         },
         files=[File(PASSWORD_FILE, args.password, secret=True, owner_uid=NOBODY_UID)],
-        health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.POSTGRES_METRICS}/", interval_seconds=10),
+        health=HealthCheck(health.wget(ports.POSTGRES_METRICS, "/"), interval_seconds=10),
     )

@@ -10,7 +10,7 @@ from typing import Final
 import pulumi
 import yaml
 
-from components import ports
+from components import health, ports
 from components.heartbeat import heartbeat_volumes
 from components.observability.targets import Target, targets_file
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
@@ -58,7 +58,7 @@ def prometheus_service(args: PrometheusArgs, *, publish: bool) -> ServiceArgs:
             File(f"{CONFIG_PATH}/alertmanagers.yml", yaml.safe_dump([{"targets": list(args.alertmanagers)}])),
             *(File(f"{CONFIG_PATH}/rules/{path.name}", path.read_text()) for path in rule_files()),
         ],
-        health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.PROMETHEUS}/-/ready", interval_seconds=10),
+        health=HealthCheck(health.wget(ports.PROMETHEUS, "/-/ready"), interval_seconds=10),
     )
 
 

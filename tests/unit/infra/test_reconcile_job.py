@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.reconcile_job import CONFIG_FILE, PROBE
+from components.reconcile_job import CONFIG_FILE
 from infra.config import SettingsError
 from reconcile.model import RepairPolicy
 from reconcile.settings import Settings, load_settings
@@ -149,8 +150,10 @@ def test_its_role_in_postgresql_owns_the_schema_of_its_tables(dev: Program) -> N
 def test_its_health_is_that_of_the_service_itself(dev: Program) -> None:
     health = dev.one(CONTAINER, "reconcile").inputs["healthcheck"]
 
-    assert health["tests"] == ["CMD-SHELL", PROBE]
-    assert "/healthz" in PROBE
+    shell, command = health["tests"]
+    assert shell == "CMD-SHELL"
+    assert shlex.split(command)[:2] == ["python3", "-c"]
+    assert 'urlopen("http://127.0.0.1:9108/healthz", timeout=4)' in shlex.split(command)[2]
 
 
 def test_outputs_say_where_the_metrics_are_and_how_to_run_on_demand(dev: Program) -> None:
