@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pulumi
 import pulumi_docker as docker
@@ -41,31 +41,28 @@ class Monitoring:
         """Start everything; return what runs on the Docker host."""
         role = monitor_role(postgres.server, self._settings.monitoring.postgres_password)
         started = [
-            self._service(self._postgres_exporter(postgres), [role]),
-            self._service(self._prometheus(), []),
+            self._service(self._postgres_exporter(postgres), wait_for=[role]),
+            self._service(self._prometheus(), volume=PROMETHEUS_VOLUME),
         ]
         if self._settings.monitoring.alertmanager:
-            started.append(self._service(self._alertmanager(), []))
+            started.append(self._service(self._alertmanager(), volume=ALERTMANAGER_VOLUME))
         if self._settings.monitoring.grafana:
-            started.append(self._service(self._grafana(), []))
+            started.append(self._service(self._grafana()))
         return [service for service in started if service]
 
-    def _service(self, args: ServiceArgs, wait_for: list[pulumi.Resource]) -> Service | None:
-        """Run a service where the stack's services run; on Swarm there is nothing to return."""
-        options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=wait_for)
+    def _service(
+        self, args: ServiceArgs, volume: str | None = None, wait_for: Sequence[pulumi.Resource] = ()
+    ) -> Service | None:
+        """Run a service where the stack's services run; on Swarm there is nothing to return.
+
+        `volume` is the name of its own one, without the stack's prefix; Swarm makes it on the node.
+        """
+        options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=list(wait_for))
         if self._on_swarm:
             SwarmService(args.alias, args, Placement(self._settings.connect.placement, replicas=1), options)
             return None
-        ours = pulumi.ResourceOptions(provider=self._docker)
-        prefix = f"{self._host.prefix}-"
-        volumes = [
-            named_volume(volume.name.removeprefix(prefix), self._host, ours)
-            for volume in args.volumes
-            if isinstance(volume.name, str) and not volume.read_only
-        ]
-        return Service(
-            args.alias, args, pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=volumes))
-        )
+        made = [named_volume(volume, self._host, pulumi.ResourceOptions(provider=self._docker))] if volume else []
+        return Service(args.alias, args, pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=made)))
 
     def _prometheus(self) -> ServiceArgs:
         monitoring = self._settings.monitoring
