@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import (
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 from components.vault.client import VaultClient, VaultError
+from components.vault.provider import VaultProvider
 
 UNSEAL_SHARES = 1
 """One key is enough where it lies in the stack's state anyway; production uses an external, auto-unsealed Vault."""
@@ -109,15 +102,8 @@ class VaultInit(Resource, module="vault", name="Init"):
         )
 
 
-class AdminTokenProvider(ResourceProvider):
+class AdminTokenProvider(VaultProvider):
     """Creates the token that config key `vaultToken` holds, then revokes the root token."""
-
-    serialize_as_secret_always = False
-    _token: str
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """The token comes from the stack's configuration, never from a resource's inputs."""
-        self._token = req.config.require("vaultToken")
 
     def _client(self, props: dict[str, Any]) -> VaultClient:
         return VaultClient(props["address"])
