@@ -60,6 +60,11 @@ class RegistryClient:
         answer = self._request("GET", f"/subjects/{subject}/versions/latest", missing_is_none=True)
         return None if answer is None else json.loads(answer["schema"])
 
+    def schema(self, schema_id: int) -> Any:
+        """The schema of an id; None when there is none. Raises RegistryError."""
+        answer = self._request("GET", f"/schemas/ids/{schema_id}", missing_is_none=True)
+        return None if answer is None else json.loads(answer["schema"])
+
     def is_compatible(self, subject: str, schema: Any) -> bool:
         """Whether the subject would take a schema as its next version. Raises RegistryError."""
         body = {"schema": json.dumps(schema)}

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from components.kafka_connect.client import ConnectClient
+from components.registry_client import RegistryClient
 from ops.command import Format, FormatOption, Stack, errors
 from ops.dlq.decode import Decoder
 from ops.dlq.letters import Letter, State, as_json
@@ -62,8 +63,9 @@ def _open(stack: str) -> Iterator[_Opened]:
     workspace = Workspace()
     outputs = workspace.outputs(workspace.existing_stack(stack))
     kafka = Kafka(outputs.endpoints["kafka"], outputs.kafka_tls)
-    with Decoder(outputs.endpoints["schema_registry"]) as decoder:
-        yield _Opened(outputs, Queue(kafka, outputs.topics["dlq"], outputs.topics["dlq_ledger"]), decoder)
+    with RegistryClient(outputs.endpoints["schema_registry"]) as registry:
+        queue = Queue(kafka, outputs.topics["dlq"], outputs.topics["dlq_ledger"])
+        yield _Opened(outputs, queue, Decoder(registry))
 
 
 def _selection(

@@ -7,16 +7,13 @@ are 0x and hexadecimal digits.
 from __future__ import annotations
 
 import io
-import json
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import fastavro
-import httpx
 
-from components.http_retry import REQUEST_TIMEOUT_SECONDS, request_with_retries
-from ops.errors import OpsError
+from components.registry_client import RegistryClient
 from reconcile.values_text import date_text, timestamp_text
 
 _MAGIC: Final = 0
@@ -39,23 +36,16 @@ class UndecodableError(Exception):
 class Decoder:
     """Decodes with the schemas of one registry, each of which is fetched once."""
 
-    def __init__(self, registry_url: str, transport: httpx.BaseTransport | None = None) -> None:
-        self._url = registry_url.rstrip("/")
-        self._http = httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS, transport=transport)
+    def __init__(self, registry: RegistryClient) -> None:
+        self._registry = registry
         self._schemas: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
 
     def decode(self, data: bytes | None) -> Any:
         """Return structs as dicts, and other values as JSON can hold them; None for no data.
 
         Raises:
             UndecodableError: no magic byte, an unknown schema, or bytes that are not of the schema.
-            OpsError: the registry does not answer.
+            RegistryError: the registry does not answer.
         """
         if data is None:
             return None
@@ -71,16 +61,10 @@ class Decoder:
 
     def _schema(self, schema_id: int) -> Any:
         if schema_id not in self._schemas:
-            try:
-                answer = request_with_retries(self._http, "GET", f"{self._url}/schemas/ids/{schema_id}")
-            except httpx.TransportError as error:
-                raise OpsError(
-                    f"The schema registry at {self._url} does not answer ({type(error).__name__}).",
-                    "`make status` shows whether it runs.",
-                ) from None
-            if answer.is_error:
+            schema = self._registry.schema(schema_id)
+            if schema is None:
                 raise UndecodableError(f"the registry knows no schema {schema_id}")
-            self._schemas[schema_id] = fastavro.parse_schema(_keep_logical(json.loads(answer.json()["schema"])))
+            self._schemas[schema_id] = fastavro.parse_schema(_keep_logical(schema))
         return self._schemas[schema_id]
 
 

@@ -61,7 +61,7 @@ class Replay:
         """Replay the keys of the records chosen, with all records of the same keys.
 
         Raises:
-            OpsError, ConnectError: a service does not answer; what is done is noted, and the same command goes on.
+            OpsError, ProviderError: a service does not answer; what is done is noted, and the same command goes on.
         """
         report = Report()
         by_table = self._by_table(chosen, report)

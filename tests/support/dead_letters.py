@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from components.registry_client import RegistryClient
 from ops.dlq.decode import Decoder
 from ops.dlq.letters import Letter, State
 from ops.dlq.queue import Kafka, Queue
@@ -50,5 +51,5 @@ class DeadLetters:
 @contextmanager
 def dead_letters(pipeline: Pipeline) -> Iterator[DeadLetters]:
     """Open the queue of a stack."""
-    with Decoder(pipeline.outputs.endpoints["schema_registry"]) as decoder:
-        yield DeadLetters(pipeline, decoder)
+    with RegistryClient(pipeline.outputs.endpoints["schema_registry"]) as registry:
+        yield DeadLetters(pipeline, Decoder(registry))

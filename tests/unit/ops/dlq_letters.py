@@ -10,6 +10,7 @@ from typing import Any
 import fastavro
 import httpx
 
+from components.registry_client import RegistryClient
 from ops.dlq.decode import Decoder
 from ops.dlq.letters import Letter, letter
 
@@ -47,7 +48,7 @@ def decoder(schemas: dict[int, Any] | None = None) -> Decoder:
         schema = (schemas or SCHEMAS).get(int(request.url.path.rpartition("/")[2]))
         return httpx.Response(200, json={"schema": json.dumps(schema)}) if schema else httpx.Response(404)
 
-    return Decoder("http://registry:8081", httpx.MockTransport(registry))
+    return Decoder(RegistryClient("http://registry:8081", httpx.MockTransport(registry)))
 
 
 def dead(

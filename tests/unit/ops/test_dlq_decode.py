@@ -6,6 +6,7 @@ import httpx
 import pytest
 from dlq_letters import KEY, avro, decoder
 
+from components.registry_client import RegistryClient, RegistryError
 from ops.dlq.decode import Decoder, UndecodableError
 
 
@@ -66,7 +67,21 @@ def test_each_schema_is_fetched_once() -> None:
         asked.append(request.url.path)
         return httpx.Response(200, json={"schema": str(KEY).replace("'", '"')})
 
-    one = Decoder("http://registry:8081/", httpx.MockTransport(registry))
+    one = Decoder(RegistryClient("http://registry:8081/", httpx.MockTransport(registry)))
     for _ in range(2):
         one.decode(avro(1, {"id": "a"}))
     assert asked == ["/schemas/ids/1"]
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(500, text="no database"), httpx.ConnectError("refused")])
+def test_a_registry_that_does_not_answer_is_not_taken_for_a_missing_schema(
+    answer: httpx.Response | httpx.ConnectError,
+) -> None:
+    def registry(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, httpx.Response):
+            return answer
+        raise answer
+
+    one = Decoder(RegistryClient("http://registry:8081", httpx.MockTransport(registry), retry_seconds=0))
+    with pytest.raises(RegistryError, match="http://registry:8081"):
+        one.decode(avro(1, {"id": "a"}))
