@@ -107,6 +107,14 @@ class Docker:
             stand_in=labels.get("scylla-pg-cdc.stand-in", ""),
         )
 
+    def has_network(self, network_id: str) -> bool:
+        """Return whether a network exists."""
+        asked = self._ask("network", "inspect", network_id)
+        said = asked.stderr.lower()
+        if not asked.ok and f"network {network_id} not found" not in said and "no such network" not in said:
+            asked.require("Asking the Docker engine")
+        return asked.ok
+
     def exec_command(self, name: str, command: Sequence[str], terminal: bool) -> list[str]:
         """Return the client's command that runs another one in a container."""
         return [*self._client, "exec", "--interactive", *(["--tty"] if terminal else []), name, *command]

@@ -3,6 +3,7 @@
 from ops.deploy import run_engine
 from ops.errors import OpsError
 from ops.recovery import clear_dead_lock, undo_pending_creates
+from ops.revive import remove_stranded
 from ops.stack_choice import forget_stack
 from ops.workspace import Workspace
 
@@ -26,6 +27,7 @@ def down(workspace: Workspace, stack: str) -> None:
         with workspace.progress.step("state") as step:
             clear_dead_lock(cli, step)
             undo_pending_creates(cli, workspace.docker(stack), step)
+            remove_stranded(cli, workspace.docker(stack), step)
         run_engine(workspace, cli, "destroy")
     left = workspace.docker(stack).leftovers(stack)
     if left:

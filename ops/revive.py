@@ -6,7 +6,7 @@ not answer. So stopped containers are started and a sealed Vault is unsealed fir
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from ops.progress import Step
 from ops.pulumi_cli import PulumiCli
 
 CONTAINER_TYPE: Final = "docker:index/container:Container"
+NETWORK_TYPE: Final = "docker:index/network:Network"
 VAULT_INIT_TYPE: Final = "pulumi-python:dynamic/vault:Init"
 HEALTHY_SECONDS: Final = 240.0
 POLL_SECONDS: Final = 0.5
@@ -51,7 +52,7 @@ def revive(
     Raises:
         OpsError: A container does not become healthy; names it.
     """
-    resources = list(_resources(cli))
+    resources = remove_stranded(cli, docker, step)
     # What failed while it was made is made again by `pulumi up`; it may never become healthy as it is.
     names = [
         _plain(resource["outputs"]["name"])
@@ -68,6 +69,24 @@ def revive(
         _wait_healthy(docker, name, wait)
     missing = tuple(name for name, container in found.items() if container.state == "missing")
     return Revived(stopped, any(unsealed), missing)
+
+
+def remove_stranded(cli: PulumiCli, docker: Docker, step: Step) -> Sequence[Mapping[str, Any]]:
+    """Remove the stack's containers when its network was removed by hand; return what the state holds.
+
+    A container keeps the id of its network, so it never starts again, even beside a new network of the same name. The
+    data is in volumes, and `pulumi up` makes containers and network again.
+    """
+    resources = list(_resources(cli))
+    networks = [resource for resource in resources if resource["type"] == NETWORK_TYPE]
+    if all(docker.has_network(network["id"]) for network in networks):
+        return resources
+    step.note("the network was removed by hand; removing the containers that need it")
+    for kind, type_ in (("container", CONTAINER_TYPE), ("network", NETWORK_TYPE)):
+        for resource in resources:
+            if resource["type"] == type_:
+                docker.remove(kind, _plain(resource["outputs"]["name"]))
+    return resources
 
 
 def _resources(cli: PulumiCli) -> Iterator[dict[str, Any]]:

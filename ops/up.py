@@ -11,7 +11,7 @@ from ops.images import ensure_images
 from ops.project import stack_file
 from ops.pulumi_cli import PulumiCli
 from ops.recovery import clear_dead_lock, undo_pending_creates
-from ops.revive import CONTAINER_TYPE, revive
+from ops.revive import CONTAINER_TYPE, NETWORK_TYPE, revive
 from ops.schema.stack import check_stack
 from ops.smoke import SmokeResult, demo_table_missing, run_smoke
 from ops.stack_choice import Choice, choose_stack, last_stack, remember_stack
@@ -96,7 +96,8 @@ def _revive(workspace: Workspace, cli: PulumiCli) -> None:
         revived = revive(cli, workspace.docker(cli.stack), step)
         step.done(revived.sentence())
     if revived.missing:
-        run_engine(workspace, cli, "refresh", "--target", f"**{CONTAINER_TYPE}::*")
+        targets = [f"--target=**{kind}::*" for kind in (NETWORK_TYPE, CONTAINER_TYPE)]
+        run_engine(workspace, cli, "refresh", *targets)
         run_engine(workspace, cli, "up")
 
 

@@ -6,7 +6,7 @@ import pytest
 from psycopg import sql
 
 from ops.demo_rows import INSERT_USER, new_id, user_row
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import STACK, Pipeline, bring_up, run, wait_until
 from tests.support.writer import writing
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
@@ -58,3 +58,16 @@ def test_a_crash_loses_nothing(pipeline: Pipeline, service: str) -> None:
     assert_flowing(pipeline)
     pipeline.wait_equal()
     pipeline.assert_no_task_failed()
+
+
+def test_a_network_that_was_removed_by_hand_is_made_again(pipeline: Pipeline) -> None:
+    pipeline.wait_equal()
+    names = list(pipeline.outputs.containers.values())
+    run("docker", "stop", *names)
+    run("docker", "network", "rm", f"scylla-pg-cdc-{STACK}")
+
+    bring_up()
+
+    pipeline.wait_running()
+    assert_flowing(pipeline)
+    pipeline.wait_equal()

@@ -3,22 +3,25 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from ops_fakes import FakeRunner, fake_workspace, inspected, ok, step
+from ops_fakes import FakeRunner, failed, fake_workspace, inspected, ok, step
 
 from components.vault.client import VaultClient
 from ops.errors import OpsError
 from ops.processes import Completed
-from ops.revive import CONTAINER_TYPE, VAULT_INIT_TYPE, Revived, revive
+from ops.revive import CONTAINER_TYPE, NETWORK_TYPE, VAULT_INIT_TYPE, Revived, revive
 from ops.tools import Tools
 
 SECRET = "4dabf18193072939515e22adb298388d"
+NETWORK: dict[str, Any] = {"type": NETWORK_TYPE, "urn": "n", "id": "4f1c", "outputs": {"name": "p"}}
 
 
-def state(*containers: str, vault: bool = False) -> str:
-    resources = [{"type": CONTAINER_TYPE, "urn": name, "outputs": {"name": name}} for name in containers]
+def state(*containers: str, vault: bool = False, network: bool = False) -> str:
+    resources = [NETWORK] if network else []
+    resources += [{"type": CONTAINER_TYPE, "urn": name, "outputs": {"name": name}} for name in containers]
     if vault:
         keys = {SECRET: "1b47061264138c4ac30d75fd1eb44270", "plaintext": json.dumps(["key-1"])}
         outputs = {"address": "http://vault.test", "unseal_keys": keys}
@@ -99,6 +102,46 @@ def test_a_container_that_somebody_removed_is_reported(tmp_path: Path, runner: F
 
     assert revived.missing == ("p-kafka-1",)
     assert "removed by hand: p-kafka-1" in revived.sentence()
+
+
+def test_containers_whose_network_was_removed_are_removed_and_count_as_missing(
+    tmp_path: Path, runner: FakeRunner
+) -> None:
+    removed: list[str] = []
+
+    def remove(argv: Sequence[str], _input: str | None) -> Completed:
+        removed.append(argv[-1])
+        return ok()
+
+    def inspect(argv: Sequence[str], _input: str | None) -> Completed:
+        gone = argv[-1] in removed
+        return Completed((), 1, "", f"Error: No such container: {argv[-1]}") if gone else ok(inspected("exited", ""))
+
+    runner.on("stack export", ok(state("p-kafka-1", "p-scylla", network=True)))
+    runner.on("network inspect 4f1c", failed("Error response from daemon: network 4f1c not found"))
+    runner.on("network rm p", failed("Error response from daemon: network p not found"))
+    runner.on("container rm --force", remove).on("container inspect", inspect)
+
+    assert run(tmp_path, runner).missing == ("p-kafka-1", "p-scylla")
+    assert removed == ["p-kafka-1", "p-scylla"]
+    assert not runner.ran("container start")
+
+
+def test_containers_whose_network_is_there_are_kept(tmp_path: Path, runner: FakeRunner) -> None:
+    runner.on("stack export", ok(state("p-kafka-1", network=True))).on("network inspect 4f1c", ok("[{}]"))
+
+    assert run(tmp_path, runner).missing == ()
+    assert not runner.ran(" rm ")
+
+
+@pytest.mark.parametrize("said", ["Cannot connect to the Docker daemon", "docker: not found"])
+def test_an_engine_that_does_not_answer_is_no_missing_network(tmp_path: Path, runner: FakeRunner, said: str) -> None:
+    runner.on("stack export", ok(state("p-kafka-1", network=True)))
+    runner.on("network inspect", failed(said))
+
+    with pytest.raises(OpsError, match=said):
+        run(tmp_path, runner)
+    assert not runner.ran(" rm ")
 
 
 def test_a_sealed_vault_is_unsealed_with_the_key_in_the_state(tmp_path: Path, runner: FakeRunner) -> None:

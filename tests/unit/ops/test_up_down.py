@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ops_fakes import RAW_OUTPUTS, FakeRunner, fake_workspace, inspected, ok
+from ops_fakes import RAW_OUTPUTS, FakeRunner, failed, fake_workspace, inspected, ok
 
 from ops import up as up_module
 from ops.deploy import run_engine
@@ -78,7 +78,7 @@ def test_a_container_removed_by_hand_is_made_again_before_the_refresh(workspace:
     runner.on("container inspect gone", Completed((), 1, "", "Error: No such container: gone"))
     up(workspace, "dev")
     calls = [" ".join(call) for call in runner.calls if "--skip-preview" in call]
-    assert ["refresh" in call and "--target" in call for call in calls] == [True, False, False]
+    assert ["refresh" in call and "--target=**docker:index/container" in call for call in calls] == [True, False, False]
     assert ["--refresh" in call for call in calls] == [False, False, True]
 
 
@@ -126,6 +126,26 @@ def test_down_destroys_and_forgets_the_stack(workspace: Workspace, runner: FakeR
     down(workspace, "dev")
     assert runner.ran("destroy --yes --skip-preview --stack dev")
     assert last_stack(workspace.state_dir) == ""
+
+
+def test_down_of_a_stack_whose_network_was_removed_removes_its_containers_first(
+    workspace: Workspace, runner: FakeRunner
+) -> None:
+    resources = [
+        {"type": "docker:index/network:Network", "urn": "n", "id": "4f1c", "outputs": {"name": "scylla-pg-cdc-dev"}},
+        {"type": "docker:index/container:Container", "urn": "c", "outputs": {"name": "scylla-pg-cdc-dev-vault"}},
+    ]
+    runner.on("stack ls", ok('[{"name": "dev", "resourceCount": 80}]'))
+    runner.on("stack export", ok(json.dumps({"deployment": {"resources": resources}})))
+    runner.on("network inspect 4f1c", failed("network 4f1c not found"))
+    runner.on(" rm ", ok())
+    down(workspace, "dev")
+    order = [" ".join(call) for call in runner.calls if " rm " in " ".join(call) or "destroy" in call]
+    assert [call.partition(" --yes")[0].rpartition("/")[2] for call in order][:2] == [
+        "docker container rm --force scylla-pg-cdc-dev-vault",
+        "docker network rm scylla-pg-cdc-dev",
+    ]
+    assert "destroy" in order[2]
 
 
 def test_down_fails_when_something_of_the_stack_is_left(workspace: Workspace, runner: FakeRunner) -> None:
