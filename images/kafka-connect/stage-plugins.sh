@@ -1,6 +1,6 @@
 #!/bin/sh
 # Lays out the connector plug-ins of our Kafka Connect image, one folder each, every file a jar:
-#   OUT_DIR/jdbc-sink      Debezium's JDBC sink and our plug-in, which extends it
+#   OUT_DIR/jdbc-sink      Debezium's JDBC sink, our plug-in, which extends it, and OpenTelemetry's interface
 #   OUT_DIR/scylla-source  ScyllaDB's connector, with --scylla-source (it is not in every mirror of Maven Central)
 # Needs Java 17 and Maven. The versions are properties in plugin/pom.xml.
 set -eu

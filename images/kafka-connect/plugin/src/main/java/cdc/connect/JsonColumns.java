@@ -142,7 +142,8 @@ final class JsonColumns {
         return list;
     }
 
-    private static String keyText(Schema schema, Object key) {
+    /** The key of an object, or a column of a primary key, as plain text. */
+    static String keyText(Schema schema, Object key) {
         Object plain = plain(schema, key);
         boolean isNested = plain instanceof Map || plain instanceof List;
         return isNested ? text(schema, key) : plain instanceof BigDecimal number ? number.toPlainString() : String.valueOf(plain);

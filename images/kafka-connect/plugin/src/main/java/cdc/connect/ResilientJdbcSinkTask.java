@@ -77,15 +77,8 @@ public final class ResilientJdbcSinkTask extends SinkTask {
             return;
         }
         List<SinkRecord> batch = List.copyOf(records);
-        try {
-            if (database == null) {
-                database = Database.open(properties);
-            }
-            write(batch);
-        }
-        catch (SQLException | RuntimeException e) {
-            close();
-            throw failed(batch, e);
+        try (PutSpans spans = PutSpans.begin(batch)) {
+            write(batch, spans);
         }
         dead.end(batch);
         if (failedAttempts > 0) {
@@ -112,6 +105,20 @@ public final class ResilientJdbcSinkTask extends SinkTask {
     /** The pause after the given number of earlier failures in a row. */
     static long backoffMs(int earlierFailures) {
         return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << Math.min(earlierFailures, 10));
+    }
+
+    private void write(List<SinkRecord> batch, PutSpans spans) {
+        try {
+            if (database == null) {
+                database = Database.open(properties);
+            }
+            write(batch);
+        }
+        catch (SQLException | RuntimeException e) {
+            close();
+            spans.failed(DatabaseFaults.describe(e));
+            throw failed(batch, e);
+        }
     }
 
     private void write(List<SinkRecord> records) {
