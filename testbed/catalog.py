@@ -70,12 +70,18 @@ TESTBED_IMAGES: Mapping[str, ImageSource] = {
         _image("python", "base", "Debian's Python 3.11"),
         ImageSource(
             "java-agents",
-            "the JMX exporter and our rules for it",
+            "the JMX exporter with our rules for it, and OpenTelemetry's agent",
             ("testbed/images/java-agents", "images/java-agents/pom.xml", "images/java-agents/jmx"),
             None,
         ),
         _image("prometheus", "base", "Debian's Prometheus 2.42"),
         _image("alertmanager", "base", "Debian's Alertmanager 0.25, without web page"),
+        _image(
+            "jaeger",
+            "base",
+            "Jaeger 1.51 built from its Go module, without web page",
+            "testbed/toolchain/jaeger",
+        ),
         _image("postgres-exporter", "base", "Debian's exporter for PostgreSQL 0.11"),
         ImageSource("reconcile", "our own image, on Debian's Python 3.11", ("images/reconcile", "reconcile"), "python"),
     )

@@ -141,8 +141,13 @@ def _connect_plugins(context: Path, progress: Progress) -> None:
     )
 
 
-def _vault(context: Path, progress: Progress) -> None:
-    os.link(toolchain.binary("vault", progress), context / "vault")
+def _go_server(name: str) -> Callable[[Path, Progress], None]:
+    """Stage a server of the toolchain."""
+
+    def stage(context: Path, progress: Progress) -> None:
+        os.link(toolchain.binary(name, progress), context / name)
+
+    return stage
 
 
 def _java_agents(context: Path, progress: Progress) -> None:
@@ -178,7 +183,8 @@ STAGING: Mapping[str, Callable[[Path, Progress], None]] = {
     "kafka-connect-base": _connect_base,
     "connect-plugins": _connect_plugins,
     "scylla": _scylla,
-    "vault": _vault,
+    "vault": _go_server("vault"),
+    "jaeger": _go_server("jaeger"),
     "java-agents": _java_agents,
     "reconcile": _reconcile,
 }

@@ -1,4 +1,4 @@
-"""Pulumi's engine, its plug-ins and the Vault server, built from Go modules.
+"""Pulumi's engine, its plug-ins, and the servers Vault and Jaeger, built from Go modules.
 
 Each tool has a folder in `testbed/toolchain` with a `go.mod` and `go.sum` that pin all of its sources. Each is an
 entry of the build cache of its own, so that a set that was interrupted goes on where it stopped.
@@ -73,7 +73,7 @@ def plugin_version(provider: str) -> str:
 
 @memoized
 def tools() -> Sequence[Tool]:
-    """Return all tools; the installation has all of them but Vault, which is a server and goes into an image."""
+    """Return all tools; the installation has all of them but the servers, which go into images."""
     engine = f"v{metadata.version('pulumi')}"
     return (
         Tool(
@@ -91,6 +91,12 @@ def tools() -> Sequence[Tool]:
             for provider in PLUGINS
         ),
         Tool("vault", "github.com/hashicorp/vault", static=True),
+        Tool(
+            "jaeger",
+            "github.com/jaegertracing/jaeger/cmd/all-in-one",
+            {"github.com/jaegertracing/jaeger/pkg/version.latestVersion": "v1.51.0"},
+            static=True,
+        ),
     )
 
 
@@ -117,7 +123,7 @@ def binary(name: str, progress: Progress = say) -> Path:
 
 def install(progress: Progress = say) -> Installation:
     """Return a complete toolchain, building what is missing. The first time takes about 20 min on two cores."""
-    binaries = {tool.name: binary(tool.name, progress) for tool in tools() if tool.name != "vault"}
+    binaries = {tool.name: binary(tool.name, progress) for tool in tools() if not tool.static}
     sources = hashlib.sha256(repr(sorted(binaries.values())).encode()).hexdigest()[:16]
 
     def build(directory: Path) -> None:
