@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from reconcile import options
+from reconcile import options, tracing
 from reconcile.batch import Outcome
 from reconcile.cli_errors import errors
 from reconcile.compose import connections, run_requests, with_options
@@ -60,7 +60,8 @@ def repair(
         limits = {"max_repairs": max_repairs, "max_repair_ratio": max_repair_ratio, "max_lag": max_lag, "repair": kind}
         settings = with_options(load_settings(config), limits)
         request = replace(_request(settings, run), dry_run=dry_run)
-        result = repair_run(run, request, connections(settings), RunEvents(shown))
+        with tracing.exporting(settings.tracing.endpoint):
+            result = repair_run(run, request, connections(settings), RunEvents(shown))
         _print(format_, result.summary, result.exit_code, {"breaker": result.breaker, "dry_run": dry_run})
     raise typer.Exit(result.exit_code)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
-from reconcile import options
+from reconcile import options, tracing
 from reconcile.batch import exit_code, run_tables
 from reconcile.cli_errors import errors
 from reconcile.compose import chosen_tables, connections, run_requests, with_options
@@ -84,7 +84,11 @@ def run(
         )
         to_full = Mode.FULL if fallback is options.FallbackMode.FULL else None
         requests = [_with_window(settings, request, to_full) for request in requests]
-        with results(format_, tables, output, emit_sql) as written, display(progress) as shown:
+        with (
+            tracing.exporting(settings.tracing.endpoint),
+            results(format_, tables, output, emit_sql) as written,
+            display(progress) as shown,
+        ):
             events, outcomes = RunEvents(shown, [written.finding]), []
             for outcome in run_tables(requests, connections(settings), events, reconcile_table, fallback=to_full):
                 outcomes.append(outcome)

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from reconcile import breaker
+from reconcile import breaker, tracing
 from reconcile.candidates import CandidateBook
 from reconcile.cause import CauseContext, tag_all
 from reconcile.confirm import Confirmation, Options, Tools, recheck
@@ -76,7 +76,8 @@ class Phases:
         except TooManyCandidatesError as error:
             self.stopped.append(str(error))
         self._session.check_schema()
-        self._confirm()
+        with tracing.span("confirm", table=self._journal.table):
+            self._confirm()
         self._repair()
 
     def _scan(self) -> None:
@@ -266,4 +267,5 @@ def repair(
 
     confidence_seconds = session.connections.pipeline.confidence_window_ms / 1000
     options = RepairOptions(tuple(kinds), _SHARE_OF_CONFIDENCE * confidence_seconds, dry_run=dry_run)
-    Repairer(book, session.plan, session.source, session.target, options, session.control, observe).run()
+    with tracing.span("repair", table=session.journal.table, dry_run=dry_run):
+        Repairer(book, session.plan, session.source, session.target, options, session.control, observe).run()

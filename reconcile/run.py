@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from reconcile import tracing
 from reconcile.control import Control, LimitReachedError, stop_on_signals
 from reconcile.errors import ConfigError, ExitCode, ReconcileError
 from reconcile.executor import DaskExecutor, Executor, LocalExecutor, default_workers
@@ -54,7 +55,9 @@ def reconcile_table(
             return _begun(store, request, connections, source, plan)
 
         session = stack.enter_context(open_session(request, connections, events, control, journal))
-        _run(session)
+        run_id = session.journal.run_id
+        with tracing.span("run", table=request.table.source, run_id=str(run_id), mode=request.mode.value):
+            _run(session)
         return summarise(session.store, session.journal.run_id)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from reconcile import tracing
 from reconcile.control import Control
 from reconcile.errors import ConfigError, ReconcileError
 from reconcile.executor import Executor
@@ -117,6 +118,9 @@ class Scan:
             self.spool.write(result.unit.number, result.seen_hashes)
         candidates = new_candidates(self.plan, result.candidates)
         self.journal.commit_unit(result, candidates)
+        rows, differences = result.counts.source_rows, len(candidates)
+        number, seconds = result.unit.number, result.counts.seconds
+        tracing.ended("unit", seconds, table=self.plan.ref.source, unit=number, rows=rows, differences=differences)
         self._candidates += len(candidates)
         if self._candidates > self.max_candidates:
             raise TooManyCandidatesError(

@@ -44,6 +44,7 @@ EXAMPLES: Final = {
     "tables": "[{source: shop.users, target: public.users}]",
     "schedule.cron": '"0 2 * * *"',
     "schedule.time_zone": "Europe/Berlin",
+    "tracing.endpoint": "http://jaeger:4318",
 }
 """What to paste for a key that is missing or wrong."""
 
@@ -150,6 +151,13 @@ class Supervise(_Section):
     """A connector that ran for this long has recovered, s."""
 
 
+class Tracing(_Section):
+    """Section `tracing`: where spans of runs, units, confirmations and repairs are sent."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    """URL that takes OTLP over HTTP, such as `http://jaeger:4318`; without it nothing is sent."""
+
+
 class Settings(_Section):
     """The whole configuration."""
 
@@ -161,6 +169,7 @@ class Settings(_Section):
     schedule: Schedule = Schedule()
     serve: Serve = Serve()
     supervise: Supervise = Supervise()
+    tracing: Tracing = Tracing()
 
     @model_validator(mode="before")
     @classmethod
