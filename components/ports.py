@@ -22,6 +22,12 @@ GRAFANA = 3000
 SCYLLA_METRICS = 9180
 """ScyllaDB's own metrics."""
 PROMETHEUS = 9090
+JAEGER = 16686
+"""Jaeger's page and API."""
+JAEGER_METRICS = 14269
+"""Its metrics and health."""
+OTLP = 4318
+"""Where Jaeger takes spans, by HTTP; never published."""
 
 PUBLISHED_KAFKA_FIRST = 29092
 """Broker 1; broker n gets this plus n - 1."""
@@ -34,3 +40,4 @@ PUBLISHED_RECONCILE = 29108
 PUBLISHED_PROMETHEUS = 29190
 PUBLISHED_ALERTMANAGER = 29193
 PUBLISHED_GRAFANA = 23000
+PUBLISHED_JAEGER = 26686

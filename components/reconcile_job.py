@@ -91,6 +91,8 @@ class ReconcileJobArgs:
     workers: int
     max_rows_per_second: int
     """0: unlimited."""
+    tracing_endpoint: str = ""
+    """URL that takes the job's spans by OTLP over HTTP; empty: it sends none."""
 
 
 def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
@@ -162,4 +164,5 @@ def reconcile_config(args: ReconcileJobArgs) -> dict[str, Any]:
         },
         # Inside the container; the host publishes it on its own terms.
         "serve": {"host": "0.0.0.0", "port": ports.RECONCILE},  # noqa: S104
+        **({"tracing": {"endpoint": args.tracing_endpoint}} if args.tracing_endpoint else {}),
     }

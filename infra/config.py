@@ -25,6 +25,7 @@ from infra.settings import (
     ScyllaSettings,
     Settings,
     TableSettings,
+    TracingSettings,
     VaultSettings,
 )
 from reconcile.settings import schedule_problems
@@ -87,6 +88,12 @@ class _Reader:
         value = self._typed(key, self._config.get_int, str(minimum), minimum)
         if value < minimum:
             self.problem(key, f"is {value}, the minimum is {minimum}", str(minimum))
+        return value
+
+    def ratio(self, key: str) -> float:
+        value = self._typed(key, self._config.get_float, "0.01", 0.0)
+        if not 0 <= value <= 1:
+            self.problem(key, f"is {value:g}, but a ratio is from 0 to 1", "0.01")
         return value
 
     def flag(self, key: str) -> bool:
@@ -161,6 +168,7 @@ def load_settings() -> Settings:
         vault=_vault(reader),
         reconcile=_reconcile(reader),
         monitoring=_monitoring(reader),
+        tracing=_tracing(reader),
         tables=_tables(reader, reader.text("schemaCompatibility")),
     )
     if reader.problems:
@@ -313,6 +321,11 @@ def _monitoring(reader: _Reader) -> MonitoringSettings:
 def _canary(reader: _Reader, monitoring: bool) -> CanarySettings:
     enabled = reader.flag("canaryEnabled") and monitoring
     return CanarySettings(enabled=enabled, interval_seconds=reader.integer("canaryIntervalSeconds", 1))
+
+
+def _tracing(reader: _Reader) -> TracingSettings:
+    enabled = reader.flag("tracing") and reader.flag("monitoring")
+    return TracingSettings(enabled=enabled, sample_ratio=reader.ratio("tracingSampleRatio"))
 
 
 def _tables(reader: _Reader, compatibility: str) -> list[TableSettings]:

@@ -22,6 +22,7 @@ from components.kafka_connect.configs import (
 from components.kafka_connect.connector import Connector, ConnectorArgs
 from components.kafka_connect.restarter import RestarterArgs, restarter_service
 from components.kafka_connect.worker import SWARM_TASK_NAME, WorkerArgs, worker_service
+from components.observability.traces import Tracing
 from components.postgres.roles import WRITER
 from components.service import Host, Service, ServiceArgs, named_volume
 from components.swarm_service import Placement, SwarmService
@@ -89,6 +90,7 @@ class ConnectWorkers:
             workers=settings.workers,
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             monitored=self._settings.monitoring.enabled,
+            tracing=tracing(self._settings),
         )
         if settings.mode == "service":
             return self._swarm(agent, workers, [*role.ready, *wait_for])
@@ -162,6 +164,18 @@ class ConnectWorkers:
         )
 
 
+def tracing(settings: Settings) -> Tracing | None:
+    """Where the stack's spans go; None where nothing is traced."""
+    if not settings.tracing.enabled:
+        return None
+    return Tracing(f"http://jaeger:{ports.OTLP}", settings.tracing.sample_ratio)
+
+
+def traced(settings: Settings) -> bool:
+    """Whether rows are traced: only workers of our own run the agent."""
+    return settings.tracing.enabled and settings.connect.mode != "external"
+
+
 def worker_aliases(workers: int) -> list[str]:
     """Names of the workers on one Docker host."""
     return [f"connect-{number}" for number in range(1, workers + 1)]
@@ -216,6 +230,7 @@ def source_config(settings: Settings, scylla: Scylla, registry: Registry) -> Scy
         consistency_level=settings.scylla.consistency_level,
         datacenter=settings.scylla.datacenter,
         tasks_max=connect.source_tasks_max,
+        traced=traced(settings),
     )
 
 
@@ -238,6 +253,7 @@ def sink_config(
         "dlq_replication_factor": settings.kafka.replication_factor,
         "batch_size": connect.sink_batch_size,
         "tasks_max": connect.sink_tasks_max,
+        "traced": traced(settings),
     }
     if connect.sink_connector == "confluent":
         return ConfluentJdbcSinkConfig(**common)

@@ -25,6 +25,7 @@ PUBLIC_IMAGES = {
     "prometheus": "prom/prometheus:v2.48.1",
     "grafana": "grafana/grafana:10.2.3",
     "alertmanager": "prom/alertmanager:v0.26.0",
+    "jaeger": "jaegertracing/all-in-one:1.51.0",
     "postgres-exporter": "quay.io/prometheuscommunity/postgres-exporter:v0.15.0",
 }
 PROJECT = Path(__file__).parents[1]

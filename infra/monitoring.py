@@ -10,6 +10,7 @@ import pulumi_docker as docker
 from components import ports
 from components.observability.alertmanager import AlertmanagerArgs, alertmanager_service
 from components.observability.grafana import GrafanaArgs, grafana_service
+from components.observability.jaeger import JaegerArgs, jaeger_service
 from components.observability.postgres_exporter import PostgresExporterArgs, postgres_exporter_service
 from components.observability.prometheus import PrometheusArgs, prometheus_service
 from components.observability.targets import Target, java_target, vault_target
@@ -48,6 +49,8 @@ class Monitoring:
             started.append(self._service(self._alertmanager(), volume=ALERTMANAGER_VOLUME))
         if self._settings.monitoring.grafana:
             started.append(self._service(self._grafana()))
+        if self._settings.tracing.enabled:
+            started.append(self._service(self._jaeger()))
         return [service for service in started if service]
 
     def _service(
@@ -101,6 +104,9 @@ class Monitoring:
         )
         return grafana_service(args, publish=not self._on_swarm)
 
+    def _jaeger(self) -> ServiceArgs:
+        return jaeger_service(JaegerArgs(host=self._host, image=self._images.id("jaeger")), publish=not self._on_swarm)
+
     def _postgres_exporter(self, postgres: Postgres) -> ServiceArgs:
         return postgres_exporter_service(
             PostgresExporterArgs(
@@ -124,6 +130,8 @@ def targets(settings: Settings) -> Iterator[Target]:
         yield Target("alertmanager", "alertmanager", f"alertmanager:{ports.ALERTMANAGER}")
     if settings.monitoring.grafana:
         yield Target("grafana", "grafana", f"grafana:{ports.GRAFANA}")
+    if settings.tracing.enabled:
+        yield Target("jaeger", "jaeger", f"jaeger:{ports.JAEGER_METRICS}")
     yield Target("prometheus", "prometheus", f"127.0.0.1:{ports.PROMETHEUS}")
     for job, addresses in settings.monitoring.targets.items():
         path, parameters = (VAULT_METRICS_PATH, {"format": "prometheus"}) if job == "vault" else ("/metrics", {})
@@ -177,4 +185,6 @@ def endpoints(settings: Settings) -> dict[str, str]:
         published["alertmanager"] = ports.PUBLISHED_ALERTMANAGER
     if settings.monitoring.grafana:
         published["grafana"] = ports.PUBLISHED_GRAFANA
+    if settings.tracing.enabled:
+        published["jaeger"] = ports.PUBLISHED_JAEGER
     return {name: f"http://{host}:{port + offset}" for name, port in published.items()}

@@ -22,7 +22,7 @@ from components.service import Host, Service
 from components.vault.agent import AgentArgs
 from components.vault.secrets import AppRole, made_login, static_login
 from infra.beside_agent import Volumes, run_beside_agent
-from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect
+from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, tracing
 from infra.images import Images
 from infra.pipeline import RECONCILER
 from infra.platform import Kafka, Postgres, Scylla, Vault
@@ -101,6 +101,7 @@ class ReconcileJob:
             ),
             workers=settings.reconcile.workers,
             max_rows_per_second=settings.reconcile.max_rows_per_second,
+            tracing_endpoint=sink.endpoint if (sink := tracing(settings)) else "",
         )
 
 

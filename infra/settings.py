@@ -159,6 +159,15 @@ class MonitoringSettings:
 
 
 @dataclass(frozen=True)
+class TracingSettings:
+    """Which rows are traced through the pipeline."""
+
+    enabled: bool
+    sample_ratio: float
+    """Part of the changes, from 0 to 1."""
+
+
+@dataclass(frozen=True)
 class TableSettings:
     """One replicated table."""
 
@@ -195,6 +204,7 @@ class Settings:
     vault: VaultSettings
     reconcile: ReconcileSettings
     monitoring: MonitoringSettings
+    tracing: TracingSettings
     tables: list[TableSettings]
 
     @property

@@ -11,7 +11,7 @@ import pulumi_docker as docker
 from components.heartbeat import heartbeats_volume
 from components.service import Host, Service
 from infra.canary import Canary
-from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors
+from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors, traced
 from infra.images import Images
 from infra.monitoring import Monitoring, endpoints
 from infra.pipeline import (
@@ -132,6 +132,7 @@ def _export(
         {"window": settings.connect.window_size_ms, "confidence": settings.connect.confidence_window_ms},
     )
     pulumi.export("kafka_tls_enabled", settings.kafka.tls_enabled)
+    pulumi.export("trace_sample_ratio", settings.tracing.sample_ratio if traced(settings) else 0)
     pulumi.export("commands", _commands(settings))
     pulumi.export("credentials", pulumi.Output.secret(_credentials(settings)))
 

@@ -78,6 +78,8 @@ class _JdbcSinkConfig:
     retry_timeout_ms: int = -1
     """How long converting a record is repeated while the registry is down; -1: for ever. When the time is over, good
     records go to the dead letter queue."""
+    traced: bool = False
+    """Every record has headers that name its trace."""
 
     def __post_init__(self) -> None:
         check_topic("topic_prefix", self.topic_prefix)
@@ -91,7 +93,10 @@ class _JdbcSinkConfig:
             raise ValueError("converter.auto_register is on; a sink only reads schemas: write auto_register=False")
 
     def _common_config(self) -> dict[str, str]:
+        # Connect's default guesses a type for the text of each header, on every record.
+        headers = {"header.converter": "org.apache.kafka.connect.storage.StringConverter"} if self.traced else {}
         return {
+            **headers,
             "topics": ",".join(table.topic(self.topic_prefix) for table in self.tables),
             "connection.url": self.target.url(),
             "connection.password": secret_reference("postgres", "password"),

@@ -53,6 +53,8 @@ class ScyllaSourceConfig:
     """At most one per worker: a second task in the same JVM starts minutes late."""
     retry_timeout_ms: int = -1
     """How long converting a record is repeated while the registry is down before the task fails; -1: for ever."""
+    traced: bool = False
+    """The workers run OpenTelemetry's agent, which traces a sample of the changes."""
 
     def __post_init__(self) -> None:
         check_topic("topic_prefix", self.topic_prefix)
@@ -103,4 +105,6 @@ class ScyllaSourceConfig:
         }
         if self.datacenter is not None:
             config["scylla.local.dc"] = self.datacenter
+        if self.traced:
+            config |= {"transforms": "trace", "transforms.trace.type": "cdc.connect.TraceRow"}
         return config

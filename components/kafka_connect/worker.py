@@ -9,6 +9,7 @@ import pulumi
 from components import health, ports
 from components.kafka import connect_topics
 from components.observability.jmx import jmx_environment
+from components.observability.traces import Tracing, traced_environment
 from components.service import HealthCheck, Host, Port, ServiceArgs, Volume
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
@@ -41,6 +42,8 @@ class WorkerArgs:
     """Volume with the files that Vault Agent renders."""
     monitored: bool = False
     """The image holds the JMX exporter, and it is to run."""
+    tracing: Tracing | None = None
+    """Where spans go; None: nothing is traced."""
 
 
 SWARM_TASK_NAME = "{{.Service.Name}}.{{.Task.Slot}}.{{.Task.ID}}"
@@ -98,5 +101,7 @@ def _worker_env(args: WorkerArgs, advertised_host: str) -> dict[str, str]:
         "CONNECT_SCHEDULED_REBALANCE_MAX_DELAY_MS": "0" if args.workers == 1 else "60000",
         "CONNECT_LOG4J_LOGGERS": ",".join(f"{name}={level}" for name, level in QUIET_LOGGERS.items()),
         "KAFKA_HEAP_OPTS": f"-Xms{args.heap_mb // 2}m -Xmx{args.heap_mb}m",
-        **jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored),
+        **traced_environment(
+            "KAFKA_OPTS", "connect", args.tracing, jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored)
+        ),
     }

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 ALLOWED_CAPABILITIES = {*TO_ANOTHER_USER, *TO_OWN_VOLUMES, "CAP_KILL"}
 RUNS_AS_ROOT = "scylla"
 """ScyllaDB's image does; what remains of root has a few capabilities only."""
-READ_ONLY = {"zookeeper", "kafka-1", "schema-registry", "connect-1", "connect-restarter"}
+READ_ONLY = {"zookeeper", "kafka-1", "schema-registry", "connect-1", "connect-restarter", "jaeger"}
 
 
 @dataclass(frozen=True)

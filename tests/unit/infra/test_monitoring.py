@@ -43,7 +43,7 @@ def test_without_monitoring_the_pipeline_is_what_it_would_be_anyway(testbed: Pro
 
     watched, bare = containers(testbed), containers(plain_stack)
     assert set(watched) - set(bare) == {
-        *("prometheus", "alertmanager", "postgres-exporter", "canary-agent", "canary"),
+        *("prometheus", "alertmanager", "postgres-exporter", "jaeger", "canary-agent", "canary"),
     }
     assert not [env for inputs in bare.values() for env in inputs["envs"] if "javaagent" in env]
     assert not [name for name in plain_stack.names("remoteImage:RemoteImage") if name.endswith("with-agents")]

@@ -50,7 +50,7 @@ def test_provider_addresses_are_plain_configuration(program: Program) -> None:
 def test_every_container_is_limited_checked_and_published_on_loopback_only(dev: Program) -> None:
     containers = dev.of_type("docker:index/container:Container")
 
-    assert len(containers) == 18
+    assert len(containers) == 19
     for container in containers:
         inputs = container.inputs
         assert inputs["memory"] > 0
@@ -68,7 +68,7 @@ def test_only_services_without_files_get_a_read_only_root_and_only_where_it_is_a
     containers = run_program("testbed").of_type("docker:index/container:Container")
 
     read_only = {container.name for container in containers if container.inputs["readOnly"]}
-    assert read_only == {"zookeeper", "kafka-1", "schema-registry", "connect-1", "connect-restarter"}
+    assert read_only == {"zookeeper", "kafka-1", "schema-registry", "connect-1", "connect-restarter", "jaeger"}
     assert not any(container.inputs.get("uploads") for container in containers if container.name in read_only)
     assert not any(container.inputs["readOnly"] for container in dev.of_type("docker:index/container:Container"))
 
@@ -119,7 +119,7 @@ def test_port_offset_moves_every_published_port() -> None:
         for container in moved.of_type("docker:index/container:Container")
         for port in container.inputs.get("ports", [])
     }
-    assert published == {29592, 28581, 28583, 29542, 25932, 28700, 29608, 29690, 29693, 23500}
+    assert published == {29592, 28581, 28583, 29542, 25932, 28700, 29608, 29690, 29693, 23500, 27186}
     assert moved.outputs["endpoints"]["connect"] == "http://127.0.0.1:28583"
 
 
@@ -254,7 +254,7 @@ def test_prod_runs_agents_workers_reconcile_and_monitoring_on_swarm_and_nothing_
     assert prod.of_type("docker:index/container:Container") == []
     assert prod.names("docker:index/service:Service") == {
         *("vault-agent", "connect", "connect-restarter", "reconcile-agent", "reconcile"),
-        *("prometheus", "alertmanager", "grafana", "postgres-exporter", "canary-agent", "canary"),
+        *("prometheus", "alertmanager", "grafana", "jaeger", "postgres-exporter", "canary-agent", "canary"),
     }
     worker = prod.one("docker:index/service:Service", "connect").inputs
     assert worker["mode"]["replicated"]["replicas"] == 2
@@ -399,7 +399,9 @@ def test_the_confluent_sink_is_a_choice() -> None:
 
 def test_outputs_name_every_endpoint_and_the_next_commands(program: Program) -> None:
     services = {"kafka", "schema_registry", "connect", "scylla", "postgres", "vault"}
-    assert set(program.outputs["endpoints"]) - {"reconcile", "prometheus", "alertmanager", "grafana"} == services
+    assert (
+        set(program.outputs["endpoints"]) - {"reconcile", "prometheus", "alertmanager", "grafana", "jaeger"} == services
+    )
     assert all(program.outputs["endpoints"].values())
     assert program.outputs["connectors"] == {"source": "scylla-source", "sink": "postgres-sink"}
     assert program.outputs["tables"][0]["keys"] == ["id"]
@@ -410,5 +412,5 @@ def test_containers_output_names_every_service(dev: Program) -> None:
     assert set(dev.outputs["containers"]) == {
         *("zookeeper", "kafka-1", "schema-registry", "scylla", "postgres", "vault", "vault-agent", "connect-1"),
         *("reconcile-agent", "reconcile", "vault-unsealer", "connect-restarter"),
-        *("postgres-exporter", "prometheus", "alertmanager", "grafana", "canary-agent", "canary"),
+        *("postgres-exporter", "prometheus", "alertmanager", "grafana", "jaeger", "canary-agent", "canary"),
     }

@@ -1,0 +1,39 @@
+"""Jaeger: takes spans by OTLP, keeps the newest traces in memory, and finds them by their tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+
+from components import ports
+from components.service import HealthCheck, Host, Port, ServiceArgs
+
+MOST_TRACES: Final = 20_000
+"""About 250 MB of them; older ones are forgotten."""
+MEMORY_MB: Final = 512
+
+
+@dataclass(frozen=True)
+class JaegerArgs:
+    """The server."""
+
+    host: Host
+    image: pulumi.Input[str]
+
+
+def jaeger_service(args: JaegerArgs, *, publish: bool) -> ServiceArgs:
+    """Jaeger as a service. `publish` makes its page and API reachable from the host."""
+    return ServiceArgs(
+        image=args.image,
+        host=args.host,
+        alias="jaeger",
+        memory_mb=MEMORY_MB,
+        # The collector gives up memory before the limit ends it.
+        env={"GOMEMLIMIT": f"{MEMORY_MB * 4 // 5}MiB"},
+        command=[f"--memory.max-traces={MOST_TRACES}", "--log-level=warn"],
+        ports=[Port(ports.JAEGER, ports.PUBLISHED_JAEGER)] if publish else [],
+        health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.JAEGER_METRICS}/", interval_seconds=10),
+        scratch=("/tmp",),  # noqa: S108 (of the container)
+    )
