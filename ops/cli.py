@@ -27,11 +27,13 @@ from ops.schema.cli import app as schema_app
 from ops.smoke import DEFAULT_ROWS, run_smoke
 from ops.stack_choice import last_stack
 from ops.status import show_for_ever, whole_status
+from ops.traces.cli import trace
 from ops.workspace import Workspace
 
 app = typer.Typer(help="Bring up, watch and take down the CDC pipeline.", no_args_is_help=True, add_completion=False)
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(schema_app, name="schema")
+app.command()(trace)
 
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)

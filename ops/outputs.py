@@ -51,6 +51,8 @@ class StackOutputs:
     postgres_database: str
     kafka_tls: bool = False
     """Whether the brokers want TLS."""
+    trace_sample_ratio: float = 0
+    """Part of the changes that is traced."""
 
     def table(self, source: str) -> Table | None:
         """Return the replicated table of that source name, if any."""
@@ -89,6 +91,7 @@ def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
             postgres=Login(credentials["postgres"]["username"], credentials["postgres"]["password"]),
             postgres_database=credentials["postgres"]["database"],
             kafka_tls=bool(raw["kafka_tls_enabled"]),
+            trace_sample_ratio=float(raw["trace_sample_ratio"]),
         )
     except KeyError as missing:
         raise OpsError(

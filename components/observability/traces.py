@@ -14,8 +14,8 @@ from components.observability.jmx import AGENTS_PATH
 
 AGENT: Final = f"-javaagent:{AGENTS_PATH}/opentelemetry-javaagent.jar"
 INSTRUMENTED: Final = ("KAFKA", "JDBC", "OPENTELEMETRY_API")
-"""Everything else would only make traces of health checks. What it has for Kafka Connect is off as well: it links a batch
-to at most 128 of its records, and looks at all of them for that, traced or not."""
+"""Everything else would only make traces of health checks. What it has for Kafka Connect is off as well: that links a
+batch to at most 128 of its records, and looks at all of them, traced or not."""
 
 
 @dataclass(frozen=True)

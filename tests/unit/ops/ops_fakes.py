@@ -112,6 +112,7 @@ RAW_OUTPUTS = {
     },
     "topics": {"shop.users": "cdc.shop.users", "dlq": "dlq-postgres-sink", "dlq_ledger": "dlq-postgres-sink-handled"},
     "kafka_tls_enabled": False,
+    "trace_sample_ratio": 0.01,
     "connectors": {"source": "scylla-source", "sink": "postgres-sink"},
     "tables": [{"source": "shop.users", "target": "public.users", "topic": "cdc.shop.users", "keys": ["id"]}],
     "windows_ms": {"window": 1000, "confidence": 5000},

@@ -1,0 +1,1 @@
+"""`cdc trace`: the way of one change through the pipeline, as Jaeger has seen it."""
