@@ -3,75 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
-from cassandra.concurrent import execute_concurrent_with_args
-from confluent_kafka import Consumer, TopicPartition
 from psycopg import sql
 
-from ops.demo_rows import INSERT_USER, user_row
+from tests.support.burst import DEADLINE_SECONDS, count, ends, produced_between, write_burst
 from tests.support.figures import show
 from tests.support.pipeline import Pipeline, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.bench]
 
 ROWS = 50_000
-CONCURRENCY = 100
-DEADLINE_SECONDS = 600
-
-
-def count(pipeline: Pipeline) -> int:
-    with pipeline.postgres() as connection:
-        row = connection.execute(sql.SQL("SELECT count(*) FROM public.users")).fetchone()
-    assert row
-    return int(row[0])
-
-
-def ends(pipeline: Pipeline) -> dict[int, int]:
-    """End offset of every partition of the users' topic."""
-    consumer = kafka_consumer(pipeline)
-    topic = pipeline.outputs.topics["shop.users"]
-    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    found = {number: consumer.get_watermark_offsets(TopicPartition(topic, number))[1] for number in partitions}
-    consumer.close()
-    return found
-
-
-def kafka_consumer(pipeline: Pipeline) -> Consumer:
-    return Consumer(
-        {
-            "bootstrap.servers": pipeline.outputs.endpoints["kafka"],
-            "group.id": f"bench-{uuid4()}",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-        }
-    )
-
-
-def produced_between(pipeline: Pipeline, starts: dict[int, int], rows: int) -> float:
-    """Seconds between the first and the last of `rows` records that follow the offsets."""
-    consumer = kafka_consumer(pipeline)
-    topic = pipeline.outputs.topics["shop.users"]
-    consumer.assign([TopicPartition(topic, number, offset) for number, offset in starts.items()])
-    stamps_ms: list[int] = []
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while len(stamps_ms) < rows and time.monotonic() < deadline:
-        stamps_ms += [message.timestamp()[1] for message in consumer.consume(5000, timeout=1)]
-    consumer.close()
-    return (max(stamps_ms) - min(stamps_ms)) / 1000
-
-
-def write_burst(pipeline: Pipeline, keys: Sequence[UUID]) -> float:
-    """Seconds that the driver needs to write the rows."""
-    with pipeline.scylla() as session:
-        insert = session.prepare(INSERT_USER.replace("%s", "?"))
-        rows = [user_row(key, number) for number, key in enumerate(keys)]
-        start = time.monotonic()
-        execute_concurrent_with_args(session, insert, rows, concurrency=CONCURRENCY)
-        return time.monotonic() - start
 
 
 def sink_alone(pipeline: Pipeline, rows: int) -> float:
@@ -100,7 +44,8 @@ def test_throughput_of_a_burst(pipeline: Pipeline) -> None:
     write_seconds = write_burst(pipeline, keys)
     wait_until("all rows arrive", lambda: count(pipeline) >= before + ROWS, DEADLINE_SECONDS)
     total_seconds = time.monotonic() - start
-    source_seconds = produced_between(pipeline, starts, ROWS)
+    first_ms, last_ms = produced_between(pipeline, starts, ROWS)
+    source_seconds = (last_ms - first_ms) / 1000
     sink_seconds = sink_alone(pipeline, before + ROWS)
 
     pipeline.wait_equal(["shop.users"])

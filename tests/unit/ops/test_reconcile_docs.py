@@ -18,7 +18,7 @@ from reconcile.errors import PRECEDENCE, ExitCode
 from reconcile.migrations import load_migrations
 from reconcile.model import Cause, PipelineSettings, SourceSettings, TableRef, TargetSettings
 from reconcile.serve import registry
-from reconcile.settings import RunDefaults, Schedule, Serve, Settings, Supervise, load_settings
+from reconcile.settings import RunDefaults, Schedule, Serve, Settings, Supervise, Tracing, load_settings
 from reconcile.supervisor import Supervisor
 from tests.unit.reconcile.fake_store import FakeStore
 from tests.unit.reconcile.runs import config_file
@@ -124,6 +124,7 @@ def keys() -> set[str]:
         "schedule": Schedule,
         "serve": Serve,
         "supervise": Supervise,
+        "tracing": Tracing,
     }
     assert {name.rstrip("[]") for name in plain} | set(models) == set(Settings.model_fields)
     found = {f"{name}.{field.name}" for name, section_type in plain.items() for field in fields(section_type)}

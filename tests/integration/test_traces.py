@@ -1,0 +1,239 @@
+"""A traced change can be followed from the source's produce to its statement, and shows of its row the key only.
+
+The stack traces all changes meanwhile; by default it takes a sample.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from psycopg import sql
+
+from ops.demo_rows import (
+    DELETE_ORDER,
+    DELETE_USER,
+    INSERT_ORDER,
+    INSERT_USER,
+    UPDATE_AGE,
+    UPDATE_STATUS,
+    order_row,
+    user_row,
+)
+from ops.traces.cli import NOT_FOUND
+from tests.support.commands import cdc, reconcile
+from tests.support.dead_letters import dead_letters
+from tests.support.pipeline import Pipeline, run, wait_until
+from tests.support.reconfigured import reconfigured
+
+pytestmark = pytest.mark.integration
+
+ROWS = 20
+SHOWN_WITHIN_SECONDS = 60
+CONFIDENTIAL = "confidential 4711"
+REFUSE = (
+    "CREATE FUNCTION public.refuse_name() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    " IF NEW.name LIKE 'confidential%' THEN RAISE EXCEPTION 'no such name: %', NEW.name; END IF; RETURN NEW; END $$",
+    "CREATE TRIGGER refuse_name BEFORE INSERT OR UPDATE ON public.users"
+    " FOR EACH ROW EXECUTE FUNCTION public.refuse_name()",
+)
+ALLOW = (
+    "DROP TRIGGER IF EXISTS refuse_name ON public.users",
+    "DROP FUNCTION IF EXISTS public.refuse_name",
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change that was written."""
+
+    table: str
+    key: tuple[str, ...]
+    operation: str
+    written: tuple[datetime, datetime]
+    """Before and after the write."""
+
+
+@pytest.fixture(scope="module")
+def traced(pipeline: Pipeline) -> Iterator[Pipeline]:
+    with reconfigured(pipeline, tracingSampleRatio="1.0"):
+        assert pipeline.outputs.trace_sample_ratio == 1
+        yield pipeline
+
+
+def write_random_changes(pipeline: Pipeline, count: int) -> list[Change]:
+    """Changes of as many rows: both tables, keys of one and of two columns, inserts, updates and deletes."""
+    generator = random.Random(7)
+    changes = []
+    with pipeline.scylla() as session:
+        for number in range(count):
+            operation = generator.choice(("insert", "update", "delete"))
+            key: tuple[UUID, ...]
+            if generator.random() < 0.5:
+                user = user_row(uuid4(), number)
+                table, key = "shop.users", (user[0],)  # type: ignore[assignment] # its first column is the id
+                before = [(INSERT_USER, user)]
+                last = {"update": (UPDATE_AGE, (33, *key)), "delete": (DELETE_USER, key)}
+            else:
+                order = order_row(uuid4(), generator)
+                table, key = "shop.orders", order[:2]  # type: ignore[assignment] # its first two columns are ids
+                before = [(INSERT_ORDER, order)]
+                last = {"update": (UPDATE_STATUS, ("sent", *key)), "delete": (DELETE_ORDER, key)}
+            begin = datetime.now(UTC)
+            for statement, values in [*before, *([last[operation]] if operation in last else [])]:
+                session.execute(statement, values)
+            changes.append(Change(table, tuple(map(str, key)), operation, (begin, datetime.now(UTC))))
+    return changes
+
+
+def find(change: Change) -> dict[str, Any]:
+    """The newest way of a row, once `cdc trace` shows the whole of it."""
+    keys = [option for value in change.key for option in ("--key", value)]
+
+    def ask() -> dict[str, Any]:
+        done = cdc("trace", "--table", change.table, *keys, "--format", "json")
+        found = json.loads(done.stdout)["found"] if done.returncode == 0 else []
+        return found[0] if found and found[0]["operation"] == change.operation else {}
+
+    return wait_until(f"the way of {change}", ask, SHOWN_WITHIN_SECONDS)
+
+
+def test_the_complete_way_of_random_rows_is_found(traced: Pipeline) -> None:
+    changes = write_random_changes(traced, ROWS)
+    traced.wait_equal(["shop.users", "shop.orders"])
+
+    for change in changes:
+        way = find(change)
+        steps = {step["step"]: step for step in way["steps"]}
+        assert list(steps) == [
+            "written",
+            "produce",
+            "row",
+            "put",
+            "DELETE" if change.operation == "delete" else "INSERT",
+        ]
+        offsets = [step["offset_ms"] for step in way["steps"]]
+        assert offsets == sorted(offsets), way
+        assert f"cdc.{change.table}-" in steps["produce"]["detail"]
+        begin, end = change.written
+        written = datetime.fromisoformat(steps["written"]["at"])
+        # ScyllaDB's connector knows milliseconds.
+        assert begin.timestamp() - 0.001 <= written.timestamp() <= end.timestamp()
+        assert 0 < way["total_ms"] < way["since_written_ms"] < 60_000, way
+    assert {change.operation for change in changes} == {"insert", "update", "delete"}
+
+
+def test_the_correlation_id_is_in_the_records_headers(traced: Pipeline) -> None:
+    with traced.scylla() as session:
+        key = uuid4()
+        session.execute(INSERT_USER, user_row(key, 1))
+    traced.wait_equal(["shop.users"])
+    way = find(Change("shop.users", (str(key),), "insert", (datetime.now(UTC), datetime.now(UTC))))
+    where = next(step["detail"] for step in way["steps"] if step["step"] == "produce")
+
+    headers = {name: value.decode() for name, value in headers_of(traced, where)}
+    assert headers["traceparent"].split("-")[1] == way["trace_id"]
+    written = next(step["at"] for step in way["steps"] if step["step"] == "written")
+    written_us = round(datetime.fromisoformat(written).timestamp() * 1e6)
+    assert headers["cdc.correlation.id"] == f"shop.users id={key} @{written_us}"
+
+
+def headers_of(pipeline: Pipeline, where: str) -> list[Any]:
+    """Headers of the record at `topic-partition@offset`."""
+    place, _, offset = where.partition("@")
+    topic, _, partition = place.rpartition("-")
+    settings = {"bootstrap.servers": pipeline.outputs.endpoints["kafka"], "group.id": f"traces-{uuid4()}"}
+    consumer = Consumer(settings)
+    consumer.assign([TopicPartition(topic, int(partition), int(offset))])
+    (message,) = consumer.consume(1, timeout=30)
+    consumer.close()
+    return list(message.headers() or ())
+
+
+def test_a_row_that_nobody_wrote_has_no_trace_and_the_command_says_why(traced: Pipeline) -> None:
+    done = cdc("trace", "--table", "shop.users", "--key", str(uuid4()))
+
+    assert done.returncode == NOT_FOUND
+    assert "no trace of shop.users" in done.stdout
+    assert traced.outputs.trace_sample_ratio == 1
+    assert "tracingSampleRatio" not in done.stdout, "all changes are traced"
+
+
+def test_a_key_that_is_none_is_refused(traced: Pipeline) -> None:
+    assert traced.outputs.table("shop.orders")
+    done = cdc("trace", "--table", "shop.orders", "--key", str(uuid4()))
+
+    assert done.returncode == 1
+    assert "order_id is missing" in done.stderr
+
+
+def all_spans(pipeline: Pipeline) -> str:
+    """Everything that Jaeger has of the workers, as text."""
+    answer = httpx.get(
+        f"{pipeline.outputs.endpoints['jaeger']}/api/traces",
+        params={"service": "connect", "limit": 20_000, "start": 0, "end": round(time.time() * 1e6)},
+        timeout=60,
+    )
+    answer.raise_for_status()
+    return answer.text
+
+
+def test_no_trace_shows_a_value_of_a_row_even_when_postgresql_quotes_it(traced: Pipeline) -> None:
+    key = uuid4()
+    with traced.scylla() as session, traced.postgres() as connection, dead_letters(traced) as letters:
+        for statement in (*ALLOW, *REFUSE):
+            connection.execute(sql.SQL(statement))
+        try:
+            session.execute("INSERT INTO shop.users (id, name) VALUES (%s, %s)", (key, CONFIDENTIAL))
+            wait_until("the record is in the queue", lambda: letters.open("shop.users"))
+            text = wait_until("its trace is there", lambda: all_spans(traced) if str(key) in all_spans(traced) else "")
+            wait_until("the failed statement is there", lambda: "SQLSTATE P0001" in all_spans(traced))
+            assert CONFIDENTIAL not in text
+            assert CONFIDENTIAL not in all_spans(traced)
+        finally:
+            for statement in ALLOW:
+                connection.execute(sql.SQL(statement))
+            session.execute(DELETE_USER, (key,))
+            letters.forget("shop.users")
+    traced.wait_equal(["shop.users"])
+
+
+def test_a_run_of_reconcile_shows_its_parts(traced: Pipeline) -> None:
+    summary = reconcile("shop.users")
+    endpoint = traced.outputs.endpoints["jaeger"]
+
+    def parts() -> dict[str, Any]:
+        tags = json.dumps({"reconcile.run_id": summary["run_id"]})
+        found = httpx.get(f"{endpoint}/api/traces", params={"service": "reconcile", "tags": tags}, timeout=30).json()
+        return {span["operationName"]: span for span in found["data"][0]["spans"]} if found["data"] else {}
+
+    spans = wait_until("the run's spans are there", parts, SHOWN_WITHIN_SECONDS)
+    assert {"run", "unit", "confirm"} <= set(spans)
+    assert spans["unit"]["references"][0]["spanID"] == spans["run"]["spanID"]
+
+
+def test_without_jaeger_rows_flow_and_the_command_says_that_it_does_not_answer(traced: Pipeline) -> None:
+    container = traced.outputs.containers["jaeger"]
+    run("docker", "stop", container)
+    try:
+        changes = write_random_changes(traced, ROWS)
+        traced.wait_equal(["shop.users", "shop.orders"])
+        traced.assert_no_task_failed()
+        done = cdc("trace", "--table", changes[0].table, *[x for key in changes[0].key for x in ("--key", key)])
+        assert done.returncode == 1
+        assert "does not answer" in done.stderr
+        assert reconcile("shop.users")["exit_code"] == 0
+    finally:
+        run("docker", "start", container)
+        traced.wait_healthy("jaeger")
+    (change,) = write_random_changes(traced, 1)
+    assert find(change)["complete"]
