@@ -52,7 +52,11 @@ def confluent(**changes: Any) -> ConfluentJdbcSinkConfig:
     return ConfluentJdbcSinkConfig(**sink_values(**changes))
 
 
-ALL = pytest.mark.parametrize("config", [source(), debezium(), confluent()], ids=lambda config: type(config).__name__)
+ALL = pytest.mark.parametrize(
+    "config",
+    [make(traced=traced) for make in (source, debezium, confluent) for traced in (False, True)],
+    ids=lambda config: f"{type(config).__name__}{'-traced' if config.traced else ''}",
+)
 
 
 @ALL
@@ -65,6 +69,20 @@ def test_a_typed_config_has_only_text_and_no_reserved_property(config: Connector
     properties = config.to_config()
     assert all(isinstance(value, str) and value for value in properties.values())
     assert not {"name", "connector.class", "tasks.max"} & set(properties)
+
+
+def test_traces_begin_at_the_source_before_any_other_transform() -> None:
+    assert source(traced=True).to_config().items() - source().to_config().items() == {
+        ("transforms", "trace"),
+        ("transforms.trace.type", "cdc.connect.TraceRow"),
+    }
+
+
+@pytest.mark.parametrize("make", [debezium, confluent])
+def test_headers_of_traced_records_are_read_as_text(make: Any) -> None:
+    assert make(traced=True).to_config().items() - make().to_config().items() == {
+        ("header.converter", "org.apache.kafka.connect.storage.StringConverter"),
+    }
 
 
 def test_the_source_keeps_its_offsets_in_a_topic_of_its_own() -> None:
