@@ -106,7 +106,7 @@ class PutSpansTest {
 
     @Test
     void aTracedRecordWhoseTraceCannotBeReadHasATraceOfItsOwn() {
-        SinkRecord record = untraced(1);
+        SinkRecord record = Envelopes.upsert(1, "a", 7);
         record.headers().addString("cdc.correlation.id", "shop.users id=1 @1000");
         begin(record).close();
 
