@@ -30,9 +30,13 @@ def jaeger_service(args: JaegerArgs, *, publish: bool) -> ServiceArgs:
         host=args.host,
         alias="jaeger",
         memory_mb=MEMORY_MB,
-        # The collector gives up memory before the limit ends it.
+        # Garbage is collected before the limit ends it.
         env={"GOMEMLIMIT": f"{MEMORY_MB * 4 // 5}MiB"},
-        command=[f"--memory.max-traces={MOST_TRACES}", "--log-level=warn"],
+        command=[
+            f"--memory.max-traces={MOST_TRACES}",
+            f"--collector.otlp.http.host-port=:{ports.OTLP}",
+            "--log-level=warn",
+        ],
         ports=[Port(ports.JAEGER, ports.PUBLISHED_JAEGER)] if publish else [],
         health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.JAEGER_METRICS}/", interval_seconds=10),
         scratch=("/tmp",),  # noqa: S108 (of the container)

@@ -48,8 +48,8 @@ def traced_environment(
         "OTEL_TRACES_SAMPLER_ARG": f"{tracing.sample_ratio:g}",
         # A person who has seen a row arrive looks for its trace at once; the default is 5 s.
         "OTEL_BSP_SCHEDULE_DELAY": "1000",
-        # Of an exception its class and no message: PostgreSQL quotes values.
-        "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": "1",
+        # Exceptions are log records then, and those go nowhere: PostgreSQL quotes values in its messages.
+        "OTEL_SEMCONV_EXCEPTION_SIGNAL_PREVIEW": "logs",
         # The command line tells nothing about a row.
         "OTEL_RESOURCE_DISABLED_KEYS": "process.command_args,process.command_line",
         "OTEL_INSTRUMENTATION_COMMON_DEFAULT_ENABLED": "false",

@@ -96,7 +96,7 @@ def ways_of(
         )
     with Jaeger(url, transport) as jaeger:
         traces = jaeger.find(SERVICE, {TABLE: table.source, KEY: key}, since, datetime.now(UTC), limit)
-        return [way(each, table.target, jaeger.trace) for each in traces]
+        return [way(each, table, jaeger.trace) for each in traces]
 
 
 def explain(outputs: StackOutputs, table: Table, key: str) -> str:
@@ -138,8 +138,8 @@ def _parts(table: Table, key: str, found: Way) -> Iterator[RenderableType]:
         written = "" if found.since_written_us is None else f", {_ms(found.since_written_us)} ms since the write"
         yield Text(f"total {_ms(found.total_us)} ms from produce to commit{written}")
     if found.problem:
-        yield Text(f"the put failed and is repeated: {found.problem}")
-    if found.missing:
+        yield Text(f"not written: {found.problem}; refused rows are in `cdc dlq list`, the put of others is repeated")
+    elif found.missing:
         yield Text(f"missing: {', '.join(found.missing)}: {_why_missing(found.missing)}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ops.outputs import Table
 from ops.traces.jaeger import Span, Trace
 
 TABLE: Final = "cdc.table"
@@ -68,7 +69,7 @@ class Way:
     missing: tuple[str, ...]
     """Steps that the trace does not have."""
     problem: str = ""
-    """Why the last put failed."""
+    """Why the last put has not written it."""
     total_us: int | None = None
     """From the produce to the commit; None while the row is not there."""
     since_written_us: int | None = None
@@ -92,22 +93,24 @@ class Way:
         }
 
 
-def way(trace: Trace, target: str, fetch: Fetch) -> Way:
+def way(trace: Trace, table: Table, fetch: Fetch) -> Way:
     """Put the steps of a row together.
 
     Args:
         trace: spans by their start; one of them is the source's, which names the row.
-        target: the row's table in PostgreSQL.
+        table: the row's table.
         fetch: asked for the trace that the batch's statements belong to, where that is another row's.
     """
     capture = next(span for span in trace if span.name == _CAPTURE and KEY in span.tags)
     operation = str(capture.tags.get(_OPERATION, ""))
-    produce = next((span for span in trace if span.kind == "producer"), None)
-    row = next((span for span in trace if span.kind == "consumer"), None)
+    # What else was sent meanwhile, such as offsets, is in the trace as well.
+    of_table = [span for span in trace if span.tags.get(_TOPIC) == table.topic]
+    produce = next((span for span in of_table if span.kind == "producer"), None)
+    row = next((span for span in of_table if span.kind == "consumer"), None)
     puts = [span for span in trace if span.name == _PUT]
     put = next((span for span in reversed(puts) if not span.error), puts[-1] if puts else None)
     verb = "DELETE" if operation == "d" else "INSERT"
-    statement = _statement(trace, put, target, verb, fetch) if put else None
+    statement = _statement(trace, put, table.target, verb, fetch) if put and not put.error else None
     if statement:
         verb = _VERB.findall(statement.name)[0]
 
@@ -119,7 +122,7 @@ def way(trace: Trace, target: str, fetch: Fetch) -> Way:
         steps.insert(0, Step("written", written_us, written_us - zero_us, detail="by the source's clock"))
     missing = tuple(name for name, span in found if not span)
     problem = put.error if put else ""
-    arrived_us = put.end_us if put and statement and not problem else None
+    arrived_us = put.end_us if put and statement else None
     return Way(
         capture.id[0],
         OPERATIONS.get(operation, operation),
@@ -136,7 +139,7 @@ def _statement(trace: Trace, put: Span, target: str, verb: str, fetch: Fetch) ->
     leading = put.links[0] if put.links else put.id
     spans = trace if leading[0] == put.id[0] else fetch(leading[0])
     wrote = re.compile(rf"{_VERB.pattern}.*\b{re.escape(target.rpartition('.')[2])}$")
-    found = [span for span in _below(leading, spans) if wrote.search(span.name.replace('"', ""))]
+    found = [span for span in _below(leading, spans) if wrote.search(span.name.replace('"', "")) and not span.error]
     # A later change of the same row in the batch takes the place of this one.
     return next((span for span in reversed(found) if verb in span.name), found[-1] if found else None)
 

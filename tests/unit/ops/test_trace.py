@@ -171,6 +171,35 @@ def test_a_row_that_waits_in_its_topic_lacks_the_sinks_steps() -> None:
     assert "waits in its topic" in text(found)
 
 
+def test_what_else_was_sent_meanwhile_is_no_step() -> None:
+    offsets = {"messaging__destination__name": "connect-offsets", "messaging__destination__partition__id": "0"}
+    others = (
+        span("connect-offsets publish", 20, 5400.1, 1, 1, span__kind="producer", **offsets),
+        span("connect-offsets process", 21, 5400.9, 1, 20, span__kind="consumer", **offsets),
+    )
+    (found,) = ways(jaeger([trace(more=[*others, *OWN_PUT])]))
+
+    assert {step.detail for step in found.steps if step.name in ("produce", "row")} == {
+        "cdc.shop.users-1@17",
+        "cdc.shop.users-1@?",
+    }
+    assert steps(found)["produce"] == 0
+
+
+def test_a_row_that_postgresql_refused_did_not_arrive_with_the_rest_of_its_batch() -> None:
+    refused = span("put", 4, 5405, 8, 2, link=("t2", "s40"), error=True, otel__status_description="SQLSTATE P0001")
+    other = [
+        span("put", 40, 5405, 8, 20, trace="t2"),
+        span("INSERT public.users", 41, 5406, 2, 40, trace="t2", error=True),
+        span("INSERT public.users", 42, 5409, 2, 40, trace="t2"),
+    ]
+    (found,) = ways(jaeger([trace(more=[refused])], {"t2": other}))
+
+    assert not found.is_complete
+    assert (found.problem, found.missing, found.total_us) == ("SQLSTATE P0001", ("INSERT",), None)
+    assert "cdc dlq list" in text(found)
+
+
 def test_a_put_that_failed_says_why_and_one_that_succeeded_later_counts() -> None:
     failed = span("put", 4, 5405, 8, 2, error=True, otel__status_description="SQLSTATE 57P01")
     again = span("put", 5, 5905, 8, 2)

@@ -7,9 +7,9 @@ import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Context;
 import io.opentelemetry.context.Scope;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.List;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
@@ -23,11 +23,11 @@ final class PutSpans implements AutoCloseable {
     static final String SPAN = "put";
     static final String RECORDS = "messaging.batch.message_count";
 
-    /** The first one is that which the others link to. */
-    private final List<Span> spans;
+    /** In the order of the batch; the others link to the first one. */
+    private final Map<Place, Span> spans;
     private final Scope scope;
 
-    private PutSpans(List<Span> spans, Scope scope) {
+    private PutSpans(Map<Place, Span> spans, Scope scope) {
         this.spans = spans;
         this.scope = scope;
     }
@@ -37,7 +37,8 @@ final class PutSpans implements AutoCloseable {
     }
 
     static PutSpans begin(Collection<SinkRecord> batch, Tracer tracer) {
-        List<Span> spans = new ArrayList<>();
+        Map<Place, Span> spans = new LinkedHashMap<>();
+        Span first = null;
         Context statements = Traces.UNTRACED;
         for (SinkRecord record : batch) {
             if (!Traces.isTraced(record)) {
@@ -45,26 +46,35 @@ final class PutSpans implements AutoCloseable {
             }
             Context produced = Traces.of(record);
             SpanBuilder builder = tracer.spanBuilder(SPAN).setParent(produced).setAttribute(RECORDS, batch.size());
-            if (!spans.isEmpty()) {
-                builder.addLink(spans.get(0).getSpanContext());
+            if (first != null) {
+                builder.addLink(first.getSpanContext());
             }
             Span span = builder.startSpan();
-            if (spans.isEmpty()) {
+            spans.put(Place.of(record), span);
+            if (first == null) {
+                first = span;
                 statements = produced.with(span);
             }
-            spans.add(span);
         }
         return new PutSpans(spans, statements.makeCurrent());
     }
 
-    /** The reason must not hold a row value: traces are shown to everybody who may look at them. */
+    /** The whole batch is not written. A reason must not hold a row value: traces show them to whoever may look at traces. */
     void failed(String reason) {
-        spans.forEach(span -> span.setStatus(StatusCode.ERROR, reason));
+        spans.values().forEach(span -> span.setStatus(StatusCode.ERROR, reason));
+    }
+
+    /** This record is not written, whatever becomes of the batch. */
+    void refused(SinkRecord record, String reason) {
+        Span span = spans.get(Place.of(record));
+        if (span != null) {
+            span.setStatus(StatusCode.ERROR, reason);
+        }
     }
 
     @Override
     public void close() {
         scope.close();
-        spans.forEach(Span::end);
+        spans.values().forEach(Span::end);
     }
 }

@@ -5,9 +5,11 @@ import io.debezium.connector.jdbc.JdbcSinkConnectorConfig;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.data.Schema;
@@ -78,7 +80,7 @@ public final class ResilientJdbcSinkTask extends SinkTask {
         }
         List<SinkRecord> batch = List.copyOf(records);
         try (PutSpans spans = PutSpans.begin(batch)) {
-            write(batch, spans);
+            tryToWrite(batch, spans);
         }
         dead.end(batch);
         if (failedAttempts > 0) {
@@ -107,12 +109,12 @@ public final class ResilientJdbcSinkTask extends SinkTask {
         return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS << Math.min(earlierFailures, 10));
     }
 
-    private void write(List<SinkRecord> batch, PutSpans spans) {
+    private void tryToWrite(List<SinkRecord> batch, PutSpans spans) {
         try {
             if (database == null) {
                 database = Database.open(properties);
             }
-            write(batch);
+            write(batch, spans);
         }
         catch (SQLException | RuntimeException e) {
             close();
@@ -121,8 +123,14 @@ public final class ResilientJdbcSinkTask extends SinkTask {
         }
     }
 
-    private void write(List<SinkRecord> records) {
+    private void write(List<SinkRecord> records, PutSpans spans) {
         List<SinkRecord> alive = dead.alive(records);
+        if (alive.size() < records.size()) {
+            Set<SinkRecord> written = Collections.newSetFromMap(new IdentityHashMap<>());
+            written.addAll(alive);
+            records.stream().filter(record -> !written.contains(record))
+                    .forEach(record -> spans.refused(record, "an earlier record of its key or partition was refused"));
+        }
         if (alive.isEmpty()) {
             return;
         }
@@ -138,12 +146,13 @@ public final class ResilientJdbcSinkTask extends SinkTask {
             }
             if (alive.size() == 1) {
                 ColumnMisfitException.check(alive.get(0), database);
+                spans.refused(alive.get(0), DatabaseFaults.describe(e));
                 dead.bury(alive.get(0), DatabaseFaults.describe(e));
                 return;
             }
             int half = alive.size() / 2;
-            write(alive.subList(0, half));
-            write(alive.subList(half, alive.size()));
+            write(alive.subList(0, half), spans);
+            write(alive.subList(half, alive.size()), spans);
         }
     }
 

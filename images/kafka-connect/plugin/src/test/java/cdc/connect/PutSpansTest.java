@@ -88,6 +88,17 @@ class PutSpansTest {
     }
 
     @Test
+    void aRefusedRecordSaysWhyInItsOwnTraceOnly() {
+        try (PutSpans open = begin(traced(1), traced(2), untraced(3))) {
+            open.refused(traced(2), "SQLSTATE 23514");
+            open.refused(untraced(3), "SQLSTATE 23514");
+        }
+
+        assertEquals(StatusCode.UNSET, spans.ended().get(0).getStatus().getStatusCode());
+        assertEquals("SQLSTATE 23514", spans.ended().get(1).getStatus().getDescription());
+    }
+
+    @Test
     void aBatchThatComesAgainGetsSpansAgain() {
         SinkRecord record = traced(1);
         begin(record).close();
