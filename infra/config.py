@@ -1,4 +1,4 @@
-"""Reads the stack configuration. The only module that reads `pulumi.Config`.
+"""Reads the stack configuration. Nothing else reads `pulumi.Config`.
 
 Defaults live in Pulumi.yaml and nowhere else. Whatever is missing or wrong is collected and reported at once, before
 any resource is touched, with the lines to paste into the stack file.
@@ -6,13 +6,11 @@ any resource is touched, with the lines to paste into the stack file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import pulumi
 
 from components.kafka_connect.configs import ReplicatedTable
 from components.postgres.migrations import parse_migrations
+from infra.config_reader import Reader, SettingsError
 from infra.settings import (
     CanarySettings,
     ConnectSettings,
@@ -28,8 +26,6 @@ from infra.settings import (
     VaultSettings,
 )
 from reconcile.settings import schedule_problems
-
-T = TypeVar("T")
 
 MIN_RETENTION_HOURS = 24
 """A shorter retention could drop records that a stopped sink has not read after a night."""
@@ -51,97 +47,13 @@ COMPATIBILITY_LEVELS = (
 )
 
 
-class SettingsError(pulumi.RunError):
-    """The stack's configuration is missing something or contradicts itself."""
-
-
-class _Reader:
-    """Reads keys and collects what is wrong with them."""
-
-    def __init__(self, config: pulumi.Config) -> None:
-        self._config = config
-        self.problems: list[str] = []
-
-    def problem(self, key: str, what: str, example: str) -> None:
-        yaml = f"config:\n      {self._config.name}:{key}: {example}"
-        self.problems.append(f"{key}: {what}. In Pulumi.{pulumi.get_stack()}.yaml:\n    {yaml}")
-
-    def _typed(self, key: str, read: Callable[[str], T | None], example: str, fallback: T) -> T:
-        try:
-            value = read(key)
-        except pulumi.ConfigTypeError as error:
-            self.problem(key, str(error), example)
-            return fallback
-        if value is None:
-            self.problem(key, "is missing", example)
-            return fallback
-        return value
-
-    def text(self, key: str, example: str = "...") -> str:
-        return self._typed(key, self._config.get, example, "")
-
-    def optional(self, key: str) -> str:
-        return self._config.get(key) or ""
-
-    def integer(self, key: str, minimum: int = 0) -> int:
-        value = self._typed(key, self._config.get_int, str(minimum), minimum)
-        if value < minimum:
-            self.problem(key, f"is {value}, the minimum is {minimum}", str(minimum))
-        return value
-
-    def flag(self, key: str) -> bool:
-        return self._typed(key, self._config.get_bool, "false", False)
-
-    def choice(self, key: str, *allowed: str) -> Any:
-        value = self.text(key, allowed[0])
-        if value not in allowed:
-            self.problem(key, f"is {value!r}, allowed: {', '.join(allowed)}", allowed[0])
-        return value
-
-    def items(self, key: str, example: str) -> list[Any]:
-        value: Any = self._typed(key, self._config.get_object, example, [])
-        if not isinstance(value, list):
-            self.problem(key, "must be a list", example)
-            return []
-        return value
-
-    def mapping(self, key: str) -> dict[str, str]:
-        value: Any = self._typed(key, self._config.get_object, "{}", {})
-        if not isinstance(value, dict):
-            self.problem(key, "must be a mapping", "{}")
-            return {}
-        return {str(name): str(item) for name, item in value.items()}
-
-    def addresses(self, key: str, example: str) -> dict[str, list[str]]:
-        """Lists of `host:port` by name."""
-        value: Any = self._typed(key, self._config.get_object, example, {})
-        if not isinstance(value, dict) or not all(isinstance(each, list) for each in value.values()):
-            self.problem(key, "must be a mapping of lists", example)
-            return {}
-        return {str(name): [str(address) for address in each] for name, each in value.items()}
-
-    def secret(self, key: str) -> pulumi.Output[str]:
-        if not self._config.get(key):
-            self.problems.append(
-                f"{key}: the secret is missing. `make up` generates it, or:\n"
-                f"    pulumi config set --secret {self._config.name}:{key} --stack {pulumi.get_stack()}"
-            )
-        return pulumi.Output.secret(self._config.get(key) or "")
-
-    def external(self, mode: str, key: str, value: T, example: str) -> T:
-        """A value that mode `external` cannot do without."""
-        if mode == "external" and not value:
-            self.problem(key, "is needed when the service is external", example)
-        return value
-
-
 def load_settings() -> Settings:
     """Read and check the whole configuration of the current stack.
 
     Raises:
         SettingsError: naming every wrong or missing key, with the YAML to paste.
     """
-    reader = _Reader(pulumi.Config())
+    reader = Reader(pulumi.Config())
     settings = Settings(
         project=pulumi.get_project(),
         stack=pulumi.get_stack(),
@@ -169,7 +81,7 @@ def load_settings() -> Settings:
     return settings
 
 
-def _kafka(reader: _Reader) -> KafkaSettings:
+def _kafka(reader: Reader) -> KafkaSettings:
     mode = reader.choice("kafkaMode", "container", "external")
     kafka = KafkaSettings(
         mode=mode,
@@ -194,7 +106,7 @@ def _kafka(reader: _Reader) -> KafkaSettings:
     return kafka
 
 
-def _registry(reader: _Reader) -> RegistrySettings:
+def _registry(reader: Reader) -> RegistrySettings:
     mode = reader.choice("registryMode", "container", "external")
     return RegistrySettings(
         mode=mode,
@@ -203,7 +115,7 @@ def _registry(reader: _Reader) -> RegistrySettings:
     )
 
 
-def _connect(reader: _Reader) -> ConnectSettings:
+def _connect(reader: Reader) -> ConnectSettings:
     mode = reader.choice("connectMode", "container", "service", "external")
     url = reader.text("connectUrl")
     if mode != "container" and not url:
@@ -228,7 +140,7 @@ def _connect(reader: _Reader) -> ConnectSettings:
     )
 
 
-def _scylla(reader: _Reader) -> ScyllaSettings:
+def _scylla(reader: Reader) -> ScyllaSettings:
     mode = reader.choice("scyllaMode", "container", "external")
     return ScyllaSettings(
         mode=mode,
@@ -247,7 +159,7 @@ def _scylla(reader: _Reader) -> ScyllaSettings:
     )
 
 
-def _postgres(reader: _Reader) -> PostgresSettings:
+def _postgres(reader: Reader) -> PostgresSettings:
     mode = reader.choice("postgresMode", "container", "external")
     return PostgresSettings(
         mode=mode,
@@ -261,7 +173,7 @@ def _postgres(reader: _Reader) -> PostgresSettings:
     )
 
 
-def _vault(reader: _Reader) -> VaultSettings:
+def _vault(reader: Reader) -> VaultSettings:
     mode = reader.choice("vaultMode", "container", "external")
     return VaultSettings(
         mode=mode,
@@ -271,7 +183,7 @@ def _vault(reader: _Reader) -> VaultSettings:
     )
 
 
-def _reconcile(reader: _Reader) -> ReconcileSettings:
+def _reconcile(reader: Reader) -> ReconcileSettings:
     reconcile = ReconcileSettings(
         enabled=reader.flag("reconcileEnabled"),
         schedule=reader.text("reconcileSchedule", '"0 2 * * *"'),
@@ -289,7 +201,7 @@ def _reconcile(reader: _Reader) -> ReconcileSettings:
     return reconcile
 
 
-def _monitoring(reader: _Reader) -> MonitoringSettings:
+def _monitoring(reader: Reader) -> MonitoringSettings:
     enabled = reader.flag("monitoring")
     grafana = reader.flag("grafanaEnabled") and enabled
     targets = reader.addresses("monitoringTargets", '{kafka: ["kafka-1.internal:9404"]}')
@@ -310,12 +222,12 @@ def _monitoring(reader: _Reader) -> MonitoringSettings:
     )
 
 
-def _canary(reader: _Reader, monitoring: bool) -> CanarySettings:
+def _canary(reader: Reader, monitoring: bool) -> CanarySettings:
     enabled = reader.flag("canaryEnabled") and monitoring
     return CanarySettings(enabled=enabled, interval_seconds=reader.integer("canaryIntervalSeconds", 1))
 
 
-def _tables(reader: _Reader, compatibility: str) -> list[TableSettings]:
+def _tables(reader: Reader, compatibility: str) -> list[TableSettings]:
     tables: list[TableSettings] = []
     for number, entry in enumerate(reader.items("tables", TABLE_EXAMPLE)):
         unknown = sorted(set(entry) - TABLE_KEYS)
