@@ -74,6 +74,8 @@ class File:
     secret: bool = False
     """Encrypted in the state, and readable by `owner_uid` only."""
     owner_uid: int = 0
+    binary: bool = False
+    """`content` is base64 of what the file holds."""
 
     @property
     def mode(self) -> str:
@@ -127,13 +129,13 @@ class ServiceArgs:
     capabilities: Sequence[str] = ()
     """Capabilities that the image needs to start; all others are dropped."""
     scratch: Sequence[str] = ()
-    """Folders that the service writes to besides its volumes; with them its root can be read-only. Not together with
+    """Folders that the service writes to besides its volumes; with them its root can be read-only, unless there are
     `files`: an engine puts none into a read-only root."""
 
     @property
     def read_only(self) -> bool:
         """Whether the root file system cannot be written."""
-        return self.host.read_only_root and bool(self.scratch)
+        return self.host.read_only_root and bool(self.scratch) and not self.files
 
 
 class Service(pulumi.ComponentResource):
@@ -182,7 +184,8 @@ class Service(pulumi.ComponentResource):
             uploads=[
                 docker.ContainerUploadArgs(
                     file=file.path,
-                    content=file.protected_content,
+                    content=None if file.binary else file.protected_content,
+                    content_base64=file.protected_content if file.binary else None,
                     permissions=file.mode,
                     owner=str(file.owner_uid),
                 )
