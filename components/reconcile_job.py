@@ -12,6 +12,7 @@ import yaml
 from components import ports
 from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
+from components.tls.files import CA_PATH, trusted_files
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
 CONFIG_FILE: Final = "/etc/reconcile/reconcile.yaml"
@@ -37,6 +38,8 @@ class TargetDatabase:
     port: int
     database: str
     sslmode: str
+    trusted: str = ""
+    """Authorities (PEM) by which the job verifies the server."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,10 @@ def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
             Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS),
             Volume(args.spool_volume, SPOOL_PATH),
         ],
-        files=[File(CONFIG_FILE, yaml.safe_dump(reconcile_config(args), sort_keys=False))],
+        files=[
+            File(CONFIG_FILE, yaml.safe_dump(reconcile_config(args), sort_keys=False)),
+            *trusted_files(args.target.trusted),
+        ],
         health=HealthCheck(PROBE, interval_seconds=10, start_period_seconds=60),
         # A run that is stopped finishes the page at hand and writes its checkpoint.
         stop_timeout_seconds=60,
@@ -133,6 +139,7 @@ def databases_config(source: SourceDatabase, target: TargetDatabase) -> dict[str
             "port": target.port,
             "database": target.database,
             "sslmode": target.sslmode,
+            **({"sslrootcert": CA_PATH} if target.trusted else {}),
             "credentials_file": f"{SECRETS_PATH}/postgres.properties",
         },
     }

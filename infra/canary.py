@@ -65,7 +65,11 @@ class Canary:
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter),
             target=TargetDatabase(
-                postgres.host_inside, postgres.port_inside, settings.postgres.database, settings.postgres.ssl_mode
+                postgres.host_inside,
+                postgres.port_inside,
+                settings.postgres.database,
+                settings.postgres.ssl_mode,
+                settings.transport.trusted,
             ),
             every_seconds=settings.monitoring.canary.interval_seconds,
             window_size_ms=settings.connect.window_size_ms,

@@ -10,6 +10,9 @@ import pulumi
 
 from components.kafka_connect.configs import ReplicatedTable
 from components.postgres.migrations import parse_migrations
+from components.tls.authority import Authority, AuthorityError, certificates_problem
+from components.tls.certificate import AUTHORITY_KEY
+from components.tls.trust import CA_KEY, trusted_pem
 from infra.config_reader import Reader, SettingsError
 from infra.settings import (
     CanarySettings,
@@ -23,6 +26,7 @@ from infra.settings import (
     ScyllaSettings,
     Settings,
     TableSettings,
+    TransportSettings,
     VaultSettings,
 )
 from reconcile.settings import schedule_problems
@@ -54,6 +58,7 @@ def load_settings() -> Settings:
         SettingsError: naming every wrong or missing key, with the YAML to paste.
     """
     reader = Reader(pulumi.Config())
+    transport = _transport(reader)
     settings = Settings(
         project=pulumi.get_project(),
         stack=pulumi.get_stack(),
@@ -65,11 +70,12 @@ def load_settings() -> Settings:
             image_overrides=reader.mapping("imageOverrides"),
             read_only_root=reader.flag("readOnlyRoot"),
         ),
+        transport=transport,
         kafka=_kafka(reader),
         registry=_registry(reader),
         connect=_connect(reader),
         scylla=_scylla(reader),
-        postgres=_postgres(reader),
+        postgres=_postgres(reader, transport),
         vault=_vault(reader),
         reconcile=_reconcile(reader),
         monitoring=_monitoring(reader),
@@ -79,6 +85,25 @@ def load_settings() -> Settings:
         listed = "\n".join(f"- {problem}" for problem in reader.problems)
         raise SettingsError(f"the configuration of stack {settings.stack} has problems:\n{listed}")
     return settings
+
+
+def _transport(reader: Reader) -> TransportSettings:
+    enabled = reader.choice("transportSecurity", "none", "tls") == "tls"
+    others = reader.text("tlsCaCertificate")
+    if others and (problem := certificates_problem(others)):
+        reader.problem(CA_KEY, problem, "|\n        -----BEGIN CERTIFICATE-----")
+        others = ""
+    if not enabled:
+        return TransportSettings(False, "", "", trusted_pem({CA_KEY: others}.get))
+    reader.secret(AUTHORITY_KEY)
+    try:
+        authority = Authority.parse(reader.optional(AUTHORITY_KEY))
+    except AuthorityError as error:
+        if reader.optional(AUTHORITY_KEY):
+            reader.problem(AUTHORITY_KEY, f"the secret {error}", "...")
+        return TransportSettings(True, "", "", "")
+    trusted = trusted_pem({AUTHORITY_KEY: reader.optional(AUTHORITY_KEY), CA_KEY: others}.get)
+    return TransportSettings(True, authority.certificate_pem, authority.fingerprint, trusted)
 
 
 def _kafka(reader: Reader) -> KafkaSettings:
@@ -159,13 +184,16 @@ def _scylla(reader: Reader) -> ScyllaSettings:
     )
 
 
-def _postgres(reader: Reader) -> PostgresSettings:
+def _postgres(reader: Reader, transport: TransportSettings) -> PostgresSettings:
     mode = reader.choice("postgresMode", "container", "external")
+    ssl_mode = reader.choice("postgresSslMode", "disable", "require", "verify-ca", "verify-full")
+    if ssl_mode.startswith("verify") and not transport.trusted:
+        reader.problem(CA_KEY, f"is needed with postgresSslMode {ssl_mode}", "|\n        -----BEGIN CERTIFICATE-----")
     return PostgresSettings(
         mode=mode,
         host=reader.external(mode, "postgresHost", reader.text("postgresHost"), "host"),
         port=reader.integer("postgresPort", 1),
-        ssl_mode=reader.choice("postgresSslMode", "disable", "require", "verify-ca", "verify-full"),
+        ssl_mode="verify-full" if mode == "container" and transport.enabled else ssl_mode,
         memory_mb=reader.integer("postgresMemoryMb", 128),
         database=reader.text("postgresDatabase"),
         admin_user=reader.text("postgresAdminUser"),

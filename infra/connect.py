@@ -25,6 +25,7 @@ from components.kafka_connect.worker import SWARM_TASK_NAME, WorkerArgs, worker_
 from components.postgres.roles import WRITER
 from components.service import Host, Service, ServiceArgs, named_volume
 from components.swarm_service import Placement, SwarmService
+from components.tls.files import CA_PATH
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
 from components.vault.secrets import AppRole, static_login
 from infra.images import Images
@@ -89,6 +90,7 @@ class ConnectWorkers:
             workers=settings.workers,
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             monitored=self._settings.monitoring.enabled,
+            trusted=self._settings.transport.trusted,
         )
         if settings.mode == "service":
             return self._swarm(agent, workers, [*role.ready, *wait_for])
@@ -230,6 +232,7 @@ def sink_config(
             port=postgres.port_inside,
             database=settings.postgres.database,
             ssl_mode=settings.postgres.ssl_mode,
+            ssl_root_cert=CA_PATH if settings.transport.trusted else "",
         ),
         "topic_prefix": connect.topic_prefix,
         "tables": tuple(table.replicated for table in settings.replicated),

@@ -115,6 +115,7 @@ class Monitoring:
                 sslmode=self._settings.postgres.ssl_mode,
                 user=MONITOR,
                 password=self._settings.monitoring.postgres_password,
+                trusted=self._settings.transport.trusted,
             )
         )
 

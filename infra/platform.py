@@ -22,6 +22,7 @@ from components.vault.unsealer import UnsealerArgs, unsealer_service
 from infra.images import Images
 from infra.providers import kafka_provider, postgres_provider, vault_provider
 from infra.settings import Settings
+from infra.trust import server_certificate
 
 VAULT_HEALTH = "/v1/sys/health?standbyok=true&sealedcode=200&uninitcode=200"
 """Answers 200 whenever the server can be talked to, sealed or not."""
@@ -191,6 +192,7 @@ class Platform:
                 memory_mb=settings.memory_mb,
                 admin_user=settings.admin_user,
                 admin_password=settings.admin_password,
+                certificate=server_certificate(self._settings, self._host, "postgres", [PostgresServer.host_inside]),
             ),
             self._ours(),
         )
@@ -210,7 +212,12 @@ class Platform:
             return Vault(self._server("vault", "http", f"{address}{VAULT_HEALTH}", None, provider), address, address)
         vault = VaultServer(
             "vault",
-            VaultServerArgs(host=self._host, image=self._images.id("vault"), monitored=self._monitored),
+            VaultServerArgs(
+                host=self._host,
+                image=self._images.id("vault"),
+                monitored=self._monitored,
+                trusted=self._settings.transport.trusted,
+            ),
             self._ours(),
         )
         self.services.append(vault.service)

@@ -8,6 +8,7 @@ import pulumi_postgresql as postgresql
 import pulumi_vault as vault
 
 from infra.settings import Settings
+from infra.trust import trusted_file
 
 POSTGRES_VERSION = "15.0.0"
 """Major version of the server; a fixed one keeps diffs offline."""
@@ -42,6 +43,7 @@ def postgres_provider(settings: Settings, host: str, port: int) -> postgresql.Pr
         username=settings.postgres.admin_user,
         password=settings.postgres.admin_password,
         sslmode=settings.postgres.ssl_mode,
+        sslrootcert=trusted_file(settings),
         # Passwords of roles are not read back from the server, where only their hashes are.
         superuser=False,
         connect_timeout=CONNECT_TIMEOUT_SECONDS,

@@ -78,7 +78,11 @@ class ReconcileJob:
             spool_volume=self._host.volume_name(SPOOL_VOLUME),
             source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter),
             target=TargetDatabase(
-                postgres.host_inside, postgres.port_inside, settings.postgres.database, settings.postgres.ssl_mode
+                postgres.host_inside,
+                postgres.port_inside,
+                settings.postgres.database,
+                settings.postgres.ssl_mode,
+                settings.transport.trusted,
             ),
             pipeline=Pipeline(
                 connect_url=connect.url_inside,

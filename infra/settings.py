@@ -26,6 +26,18 @@ class DockerSettings:
 
 
 @dataclass(frozen=True)
+class TransportSettings:
+    """Whether the stack's own servers speak TLS, and whom its clients trust."""
+
+    enabled: bool
+    authority_pem: str
+    """Certificate of the authority that signs the servers' certificates; empty without TLS."""
+    authority_fingerprint: str
+    trusted: str
+    """All authorities that clients trust beyond the system's own, in PEM."""
+
+
+@dataclass(frozen=True)
 class KafkaSettings:
     """The Kafka cluster and the defaults of its topics."""
 
@@ -187,6 +199,7 @@ class Settings:
     project: str
     stack: str
     docker: DockerSettings
+    transport: TransportSettings
     kafka: KafkaSettings
     registry: RegistrySettings
     connect: ConnectSettings

@@ -127,6 +127,8 @@ def _export(
         {"window": settings.connect.window_size_ms, "confidence": settings.connect.confidence_window_ms},
     )
     pulumi.export("kafka_tls_enabled", settings.kafka.tls_enabled)
+    if settings.transport.trusted:
+        pulumi.export("transport", _transport(settings))
     pulumi.export("commands", _commands(settings))
     pulumi.export("credentials", pulumi.Output.secret(_credentials(settings)))
 
@@ -145,6 +147,11 @@ def _export_tables(settings: Settings, targets: Targets) -> None:
             for table in (each.replicated for each in settings.tables)
         ],
     )
+
+
+def _transport(settings: Settings) -> dict[str, str]:
+    """How the operator's tools verify servers."""
+    return {"trusted": settings.transport.trusted, "postgres_sslmode": settings.postgres.ssl_mode}
 
 
 def _commands(settings: Settings) -> dict[str, str]:

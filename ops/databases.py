@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from components.scylla.session import CqlSession, Credentials, open_session
+from components.tls.trust import ca_path
 from ops.outputs import StackOutputs
 from reconcile.model import SourceSettings, TargetSettings
 
@@ -35,6 +36,8 @@ def open_postgres(outputs: StackOutputs, **options: Any) -> psycopg.Connection[t
         dbname=settings.database,
         user=settings.username,
         password=settings.password,
+        sslmode=settings.sslmode,
+        sslrootcert=settings.sslrootcert,
         **options,
     )
 
@@ -57,4 +60,6 @@ def target_settings(outputs: StackOutputs) -> TargetSettings:
         database=outputs.postgres_database,
         username=login.username,
         password=login.password,
+        sslmode=outputs.postgres_sslmode,
+        sslrootcert=ca_path(outputs.trusted),
     )

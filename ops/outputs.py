@@ -49,6 +49,9 @@ class StackOutputs:
     scylla: Login
     postgres: Login
     postgres_database: str
+    trusted: str = ""
+    """Authorities (PEM) by which servers are verified, beyond the system's own."""
+    postgres_sslmode: str = "prefer"
     kafka_tls: bool = False
     """Whether the brokers want TLS."""
 
@@ -67,6 +70,7 @@ def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
         raise OpsError(f"Stack {stack} has no outputs: it is not up.", f"Run `make up STACK={stack}`.")
     try:
         credentials = raw["credentials"]
+        transport = raw.get("transport") or {}
         return StackOutputs(
             endpoints=dict(raw["endpoints"]),
             topics=dict(raw["topics"]),
@@ -88,6 +92,8 @@ def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
             scylla=Login(credentials["scylla"]["username"], credentials["scylla"]["password"]),
             postgres=Login(credentials["postgres"]["username"], credentials["postgres"]["password"]),
             postgres_database=credentials["postgres"]["database"],
+            trusted=transport.get("trusted", ""),
+            postgres_sslmode=transport.get("postgres_sslmode", "prefer"),
             kafka_tls=bool(raw["kafka_tls_enabled"]),
         )
     except KeyError as missing:

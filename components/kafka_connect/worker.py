@@ -10,6 +10,7 @@ from components import ports
 from components.kafka import connect_topics
 from components.observability.jmx import jmx_environment
 from components.service import HealthCheck, Host, Port, ServiceArgs, Volume
+from components.tls.files import trusted_files
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
 PLUGIN_PATH = "/usr/share/java,/usr/share/cdc-plugins"
@@ -41,6 +42,8 @@ class WorkerArgs:
     """Volume with the files that Vault Agent renders."""
     monitored: bool = False
     """The image holds the JMX exporter, and it is to run."""
+    trusted: str = ""
+    """Authorities (PEM) by which the worker and its connectors verify servers."""
 
 
 SWARM_TASK_NAME = "{{.Service.Name}}.{{.Task.Slot}}.{{.Task.ID}}"
@@ -63,6 +66,7 @@ def worker_service(args: WorkerArgs, alias: str, *, publish: bool, advertised_ho
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
         # Right after its start a worker answers 404 to everything for about a second.
         health=HealthCheck(f"curl -fsS http://localhost:{ports.CONNECT_REST}/connectors"),
+        files=trusted_files(args.trusted),
         stop_timeout_seconds=60,
         scratch=("/etc/kafka-connect", "/tmp", "/usr/logs", "/var/log/kafka"),  # noqa: S108 (of the container)
     )

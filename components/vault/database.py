@@ -32,6 +32,7 @@ from components.scylla.session import (
     quote_text,
     split_contact_points,
 )
+from components.tls.trust import ca_path, trusted_pem
 from components.vault.client import VaultClient, VaultError
 from components.vault.provider import Properties, VaultProvider
 
@@ -129,12 +130,14 @@ class PostgresAccessProvider(DatabaseAccessProvider):
 
     _user: str = DEFAULT_ADMIN_USER
     _password: str = ""
+    _trusted: str = ""
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the administrator's login as well."""
         super().configure(req)
         self._user = req.config.get(ADMIN_USER_KEY) or DEFAULT_ADMIN_USER
         self._password = req.config.require(ADMIN_PASSWORD_KEY)
+        self._trusted = trusted_pem(req.config.get)
 
     def has_admin(self, props: Properties) -> bool:
         """Look into pg_roles."""
@@ -156,10 +159,12 @@ class PostgresAccessProvider(DatabaseAccessProvider):
 
     def connection(self, props: Properties) -> dict[str, Any]:
         """PostgreSQL as Vault reaches it."""
-        where = f"{props['vault_host']}:{int(props['vault_port'])}/{props['database']}"
+        where = f"{props['vault_host']}:{int(props['vault_port'])}/{props['database']}?sslmode={props['sslmode']}"
+        if authorities := props.get("vault_sslrootcert"):
+            where += f"&sslrootcert={authorities}"
         return {
             "plugin_name": "postgresql-database-plugin",
-            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@{where}?sslmode={props['sslmode']}",
+            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@{where}",
             "password_authentication": "scram-sha-256",
         }
 
@@ -172,6 +177,7 @@ class PostgresAccessProvider(DatabaseAccessProvider):
                 user=self._user,
                 password=self._password,
                 sslmode=props["sslmode"],
+                sslrootcert=ca_path(self._trusted),
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
                 application_name="pulumi vault access",
             )
@@ -255,6 +261,8 @@ class PostgresAccessArgs:
     """Roles whose passwords Vault sets, or of which it makes members; Vault's own roles have the same names."""
     static_roles: Sequence[str]
     """Those of them whose passwords it changes from time to time."""
+    vault_sslrootcert: str | None = None
+    """Path inside of Vault's container of the authorities that it trusts; None: the system's."""
 
 
 @dataclass(frozen=True)

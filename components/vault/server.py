@@ -10,6 +10,7 @@ import pulumi
 from components import ports
 from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
+from components.tls.files import trusted_files
 from components.vault import audit
 
 FILES = Path(__file__).parent / "files"
@@ -23,6 +24,8 @@ class VaultServerArgs:
     image: pulumi.Input[str]
     monitored: bool = False
     """Show metrics on a port of its own, to the network only."""
+    trusted: str = ""
+    """Authorities (PEM) by which Vault verifies the databases."""
 
 
 class VaultServer(pulumi.ComponentResource):
@@ -57,6 +60,7 @@ class VaultServer(pulumi.ComponentResource):
                 files=[
                     *(File(f"/vault/config/{name}", (FILES / name).read_text()) for name in configs),
                     File("/vault/server.sh", (FILES / "server.sh").read_text()),
+                    *trusted_files(args.trusted),
                 ],
                 # Exit status 2 is a sealed server: it answers, and can be initialised and unsealed.
                 health=HealthCheck("vault status >/dev/null; [ $? -ne 1 ]"),
