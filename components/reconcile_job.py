@@ -11,12 +11,15 @@ import yaml
 
 from components import ports
 from components.hardening import TO_ANOTHER_USER
+from components.kafka_security import KafkaAccess
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
-from components.tls.files import CA_PATH, trusted_files
+from components.tls.files import CA_PATH, FOLDER, trusted_files
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
 CONFIG_FILE: Final = "/etc/reconcile/reconcile.yaml"
 SPOOL_PATH: Final = "/var/lib/reconcile"
+KAFKA_LOGIN: Final = f"{FOLDER}/kafka.properties"
+RECONCILE_UID: Final = 1000
 HEALTH_URL: Final = f"http://127.0.0.1:{ports.RECONCILE}/healthz"
 PROBE: Final = f"python3 -c 'from urllib.request import urlopen; urlopen(\"{HEALTH_URL}\", timeout=4)'"
 
@@ -50,7 +53,7 @@ class Pipeline:
     source_connector: str
     sink_connector: str
     kafka_bootstrap_servers: str
-    """Empty where the job cannot reach the brokers; it then waits by time alone."""
+    kafka: KafkaAccess
     window_size_ms: int
     confidence_window_ms: int
 
@@ -117,13 +120,32 @@ def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
         ],
         files=[
             File(CONFIG_FILE, yaml.safe_dump(reconcile_config(args), sort_keys=False)),
-            *trusted_files(args.target.trusted),
+            *trusted_files(args.target.trusted or args.pipeline.kafka.trusted),
+            *_logins(args.pipeline),
         ],
         health=HealthCheck(PROBE, interval_seconds=10, start_period_seconds=60),
         # A run that is stopped finishes the page at hand and writes its checkpoint.
         stop_timeout_seconds=60,
         capabilities=TO_ANOTHER_USER,
     )
+
+
+def _kafka_config(kafka: KafkaAccess) -> dict[str, Any]:
+    """What the brokers ask for, if anything."""
+    tls = {"kafka_tls": True} | ({"ca_file": CA_PATH} if kafka.trusted else {})
+    login = {"kafka_sasl_mechanism": kafka.mechanism, "kafka_credentials_file": KAFKA_LOGIN}
+    return (tls if kafka.tls else {}) | (login if kafka.login else {})
+
+
+def _logins(pipeline: Pipeline) -> list[File]:
+    login = pipeline.kafka.login
+    return [login_file(KAFKA_LOGIN, login.username, login.password)] if login else []
+
+
+def login_file(path: str, username: pulumi.Input[str], password: pulumi.Input[str]) -> File:
+    """A login as the job reads it, for its user only."""
+    content = pulumi.Output.concat("username=", username, "\npassword=", password, "\n")
+    return File(path, content, secret=True, owner_uid=RECONCILE_UID)
 
 
 def databases_config(source: SourceDatabase, target: TargetDatabase) -> dict[str, Any]:
@@ -153,7 +175,8 @@ def reconcile_config(args: ReconcileJobArgs) -> dict[str, Any]:
             "connect_url": args.pipeline.connect_url,
             "source_connector": args.pipeline.source_connector,
             "sink_connector": args.pipeline.sink_connector,
-            "kafka_bootstrap_servers": args.pipeline.kafka_bootstrap_servers or None,
+            "kafka_bootstrap_servers": args.pipeline.kafka_bootstrap_servers,
+            **_kafka_config(args.pipeline.kafka),
             "window_size_ms": args.pipeline.window_size_ms,
             "confidence_window_ms": args.pipeline.confidence_window_ms,
         },

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pulumi
 
 from components import ports
+from components.jaas import APP_UID
+from components.kafka_security import PLAIN_ACCESS, KafkaAccess, client_files, client_options
 from components.observability.jmx import jmx_environment
 from components.service import HealthCheck, Host, Port, Service, ServiceArgs
 
@@ -22,6 +24,8 @@ class SchemaRegistryArgs:
     """Replicas of the registry's own topic."""
     monitored: bool = False
     """The image holds the JMX exporter, and it is to run."""
+    kafka: KafkaAccess = PLAIN_ACCESS
+    """How it gets in at the brokers."""
 
 
 class SchemaRegistry(pulumi.ComponentResource):
@@ -45,11 +49,17 @@ class SchemaRegistry(pulumi.ComponentResource):
                 env={
                     "SCHEMA_REGISTRY_HOST_NAME": "schema-registry",
                     "SCHEMA_REGISTRY_LISTENERS": f"http://0.0.0.0:{ports.SCHEMA_REGISTRY}",
-                    "SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS": args.bootstrap_servers,
+                    "SCHEMA_REGISTRY_KAFKASTORE_BOOTSTRAP_SERVERS": _with_protocol(args),
                     "SCHEMA_REGISTRY_KAFKASTORE_TOPIC_REPLICATION_FACTOR": str(args.replication_factor),
                     "SCHEMA_REGISTRY_HEAP_OPTS": "-Xms256m -Xmx384m",
-                    **jmx_environment("SCHEMA_REGISTRY_OPTS", "schema-registry", enabled=args.monitored),
+                    **args.kafka.environment("SCHEMA_REGISTRY_KAFKASTORE_"),
+                    **client_options(
+                        args.kafka,
+                        jmx_environment("SCHEMA_REGISTRY_OPTS", "schema-registry", enabled=args.monitored),
+                        "SCHEMA_REGISTRY_OPTS",
+                    ),
                 },
+                files=client_files(args.kafka, APP_UID),
                 ports=[Port(ports.SCHEMA_REGISTRY, ports.PUBLISHED_SCHEMA_REGISTRY)],
                 health=HealthCheck(f"curl -fsS http://localhost:{ports.SCHEMA_REGISTRY}/subjects"),
                 scratch=("/etc/schema-registry", "/tmp", "/usr/logs"),  # noqa: S108 (of the container)
@@ -59,3 +69,10 @@ class SchemaRegistry(pulumi.ComponentResource):
         self.url_inside = f"http://schema-registry:{ports.SCHEMA_REGISTRY}"
         self.url_outside = f"http://{args.host.address(ports.PUBLISHED_SCHEMA_REGISTRY)}"
         self.register_outputs({"url": self.url_outside})
+
+
+def _with_protocol(args: SchemaRegistryArgs) -> str:
+    """Confluent's registry goes by the protocol that stands before an address, where it is not the plain one."""
+    if args.kafka.protocol == "PLAINTEXT":
+        return args.bootstrap_servers
+    return ",".join(f"{args.kafka.protocol}://{server}" for server in args.bootstrap_servers.split(","))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import pulumi
 
+from components.kafka import ADMIN
 from components.kafka_connect.configs import ReplicatedTable
+from components.kafka_security import PROVIDER_MECHANISMS, SCRAM
 from components.postgres.migrations import parse_migrations
 from components.tls.authority import Authority, AuthorityError, certificates_problem
 from components.tls.certificate import AUTHORITY_KEY
@@ -71,7 +73,7 @@ def load_settings() -> Settings:
             read_only_root=reader.flag("readOnlyRoot"),
         ),
         transport=transport,
-        kafka=_kafka(reader),
+        kafka=_kafka(reader, transport),
         registry=_registry(reader),
         connect=_connect(reader),
         scylla=_scylla(reader),
@@ -106,14 +108,22 @@ def _transport(reader: Reader) -> TransportSettings:
     return TransportSettings(True, authority.certificate_pem, authority.fingerprint, trusted)
 
 
-def _kafka(reader: Reader) -> KafkaSettings:
+def _kafka(reader: Reader, transport: TransportSettings) -> KafkaSettings:
     mode = reader.choice("kafkaMode", "container", "external")
+    mechanism = reader.choice("kafkaSaslMechanism", "none", *PROVIDER_MECHANISMS)
+    tls = reader.flag("kafkaTlsEnabled")
+    if mode == "container":
+        mechanism, tls = (SCRAM, True) if transport.enabled else ("none", False)
+    logs_in = mechanism != "none"
     kafka = KafkaSettings(
         mode=mode,
         bootstrap_servers=reader.external(
             mode, "kafkaBootstrapServers", reader.items("kafkaBootstrapServers", "[]"), "[host:9092]"
         ),
-        tls_enabled=reader.flag("kafkaTlsEnabled"),
+        tls_enabled=tls,
+        sasl_mechanism=mechanism if logs_in else "",
+        admin_user=reader.text("kafkaAdminUser") if mode == "external" else ADMIN,
+        admin_password=reader.secret("kafkaAdminPassword") if logs_in else pulumi.Output.secret(""),
         brokers=reader.integer("kafkaBrokers", 1),
         heap_mb=reader.integer("kafkaHeapMb", 256),
         replication_factor=reader.integer("kafkaReplicationFactor", 1),

@@ -29,6 +29,7 @@ from components.tls.files import CA_PATH
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
 from components.vault.secrets import AppRole, static_login
 from infra.images import Images
+from infra.kafka_clients import CONNECT_USER
 from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, READER, SOURCE_OFFSETS_TOPIC
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import Settings
@@ -91,6 +92,7 @@ class ConnectWorkers:
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             monitored=self._settings.monitoring.enabled,
             trusted=self._settings.transport.trusted,
+            kafka=kafka.clients[CONNECT_USER],
         )
         if settings.mode == "service":
             return self._swarm(agent, workers, [*role.ready, *wait_for])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,7 +11,8 @@ import pulumi_docker as docker
 from components import ports
 from components.configured import Server
 from components.gate import Gate, GateArgs, GateKind
-from components.kafka import KafkaCluster, KafkaClusterArgs
+from components.kafka import BrokerSecurity, KafkaCluster, KafkaClusterArgs, broker_aliases
+from components.kafka_security import KafkaAccess
 from components.postgres.server import PostgresServer, PostgresServerArgs
 from components.schema_registry import SchemaRegistry, SchemaRegistryArgs
 from components.scylla.server import ScyllaServer, ScyllaServerArgs
@@ -20,6 +22,7 @@ from components.vault.init import AdminToken, AdminTokenArgs, VaultInit, VaultIn
 from components.vault.server import VaultServer, VaultServerArgs
 from components.vault.unsealer import UnsealerArgs, unsealer_service
 from infra.images import Images
+from infra.kafka_clients import REGISTRY_USER, external_clients, own_clients
 from infra.providers import kafka_provider, postgres_provider, vault_provider
 from infra.settings import Settings
 from infra.trust import server_certificate
@@ -35,6 +38,10 @@ class Kafka:
     server: Server
     bootstrap_inside: str
     bootstrap_outside: list[str]
+    clients: Mapping[str, KafkaAccess]
+    """How each client gets in."""
+    ready: Sequence[pulumi.Resource] = ()
+    """What clients wait for, besides the server: their users."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ class Platform:
                 None,
                 kafka_provider(self._settings, servers),
             )
-            return Kafka(server, ",".join(servers), servers)
+            return Kafka(server, ",".join(servers), servers, external_clients(self._settings))
         cluster = KafkaCluster(
             "kafka",
             KafkaClusterArgs(
@@ -128,14 +135,25 @@ class Platform:
                 replication_factor=settings.replication_factor,
                 min_insync_replicas=settings.min_insync_replicas,
                 monitored=self._monitored,
+                security=self._broker_security(),
             ),
             self._ours(),
         )
         *others, last_broker = cluster.services
         self.services += others
         provider = kafka_provider(self._settings, cluster.bootstrap_outside)
-        server = self._server("kafka", "kafka", cluster.bootstrap_outside[-1], last_broker, provider)
-        return Kafka(server, cluster.bootstrap_inside, cluster.bootstrap_outside)
+        kind: GateKind = "kafka-tls" if self._settings.transport.enabled else "kafka"
+        server = self._server("kafka", kind, cluster.bootstrap_outside[-1], last_broker, provider)
+        clients, ready = own_clients(self._settings, server)
+        return Kafka(server, cluster.bootstrap_inside, cluster.bootstrap_outside, clients, ready)
+
+    def _broker_security(self) -> BrokerSecurity | None:
+        names = broker_aliases(self._settings.kafka.brokers)
+        signed = [server_certificate(self._settings, self._host, name, [name], client=True) for name in names]
+        certificates = [certificate for certificate in signed if certificate]
+        if not certificates:
+            return None
+        return BrokerSecurity(certificates, self._settings.transport.authority_pem, self._settings.kafka.admin_password)
 
     def registry(self, kafka: Kafka) -> Registry:
         """The schema registry; it stores its schemas in Kafka."""
@@ -151,8 +169,11 @@ class Platform:
                 bootstrap_servers=kafka.bootstrap_inside,
                 replication_factor=self._settings.kafka.replication_factor,
                 monitored=self._monitored,
+                kafka=kafka.clients[REGISTRY_USER],
             ),
-            pulumi.ResourceOptions.merge(self._ours(), pulumi.ResourceOptions(depends_on=[kafka.server.gate])),
+            pulumi.ResourceOptions.merge(
+                self._ours(), pulumi.ResourceOptions(depends_on=[kafka.server.gate, *kafka.ready])
+            ),
         )
         server = self._server("schema-registry", "http", f"{registry.url_outside}/subjects", registry.service, None)
         return Registry(server, registry.url_inside, registry.url_outside)

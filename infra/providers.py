@@ -7,6 +7,7 @@ import pulumi_kafka as kafka
 import pulumi_postgresql as postgresql
 import pulumi_vault as vault
 
+from components.kafka_security import PROVIDER_MECHANISMS
 from infra.settings import Settings
 from infra.trust import trusted_file
 
@@ -24,11 +25,19 @@ def docker_provider(settings: Settings) -> docker.Provider:
 
 def kafka_provider(settings: Settings, bootstrap_servers: list[str]) -> kafka.Provider:
     """Topic administration."""
+    configured = settings.kafka
+    logs_in = bool(configured.sasl_mechanism)
+    # The first user of our own brokers can log in before there are SCRAM users.
+    mechanism = "PLAIN" if configured.mode == "container" else configured.sasl_mechanism
     return kafka.Provider(
         "kafka",
         bootstrap_servers=bootstrap_servers,
         # The provider's own default is TLS.
-        tls_enabled=settings.kafka.tls_enabled,
+        tls_enabled=configured.tls_enabled,
+        ca_cert=(settings.transport.trusted or None) if configured.tls_enabled else None,
+        sasl_mechanism=PROVIDER_MECHANISMS[mechanism] if logs_in else None,
+        sasl_username=configured.admin_user if logs_in else None,
+        sasl_password=configured.admin_password if logs_in else None,
         kafka_version=KAFKA_VERSION,
         timeout=KAFKA_TIMEOUT_SECONDS,
     )

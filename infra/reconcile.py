@@ -24,6 +24,7 @@ from components.vault.secrets import AppRole, made_login, static_login
 from infra.beside_agent import Volumes, run_beside_agent
 from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect
 from infra.images import Images
+from infra.kafka_clients import RECONCILE_USER
 from infra.pipeline import RECONCILER
 from infra.platform import Kafka, Postgres, Scylla, Vault
 from infra.settings import Settings
@@ -88,8 +89,8 @@ class ReconcileJob:
                 connect_url=connect.url_inside,
                 source_connector=SOURCE_CONNECTOR,
                 sink_connector=SINK_CONNECTOR,
-                # The job speaks to brokers without TLS only.
-                kafka_bootstrap_servers="" if settings.kafka.tls_enabled else kafka.bootstrap_inside,
+                kafka_bootstrap_servers=kafka.bootstrap_inside,
+                kafka=kafka.clients[RECONCILE_USER],
                 window_size_ms=settings.connect.window_size_ms,
                 confidence_window_ms=settings.connect.confidence_window_ms,
             ),

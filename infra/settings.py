@@ -44,6 +44,11 @@ class KafkaSettings:
     mode: Mode
     bootstrap_servers: list[str]
     tls_enabled: bool
+    """Clients speak TLS."""
+    sasl_mechanism: str
+    """How they log in; empty: not at all."""
+    admin_user: str
+    admin_password: pulumi.Output[str]
     brokers: int
     heap_mb: int
     replication_factor: int

@@ -11,6 +11,7 @@ from components.service import Host, Service
 from infra.canary import Canary
 from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors
 from infra.images import Images
+from infra.kafka_clients import OPERATOR_USER
 from infra.monitoring import Monitoring, endpoints
 from infra.pipeline import (
     CANARY_ROLE,
@@ -57,7 +58,9 @@ def deploy(settings: Settings) -> None:
     targets = target_tables(settings, scylla, postgres, sources)
     secrets = pipeline_secrets(settings, vault, (scylla, postgres), [*sources, *targets.ready])
 
-    connect = ConnectWorkers(settings, engine, images, host).bring_up(kafka, vault, secrets.roles[CONNECT_ROLE], topics)
+    connect = ConnectWorkers(settings, engine, images, host).bring_up(
+        kafka, vault, secrets.roles[CONNECT_ROLE], [*topics, *kafka.ready]
+    )
     connectors(settings, connect, (scylla, postgres, registry), [*topics, *levels, *sources, *targets.ready])
 
     reconcile = (
@@ -127,10 +130,10 @@ def _export(
         {"window": settings.connect.window_size_ms, "confidence": settings.connect.confidence_window_ms},
     )
     pulumi.export("kafka_tls_enabled", settings.kafka.tls_enabled)
-    if settings.transport.trusted:
+    if settings.transport.trusted or settings.kafka.sasl_mechanism:
         pulumi.export("transport", _transport(settings))
     pulumi.export("commands", _commands(settings))
-    pulumi.export("credentials", pulumi.Output.secret(_credentials(settings)))
+    pulumi.export("credentials", pulumi.Output.secret(_credentials(settings) | _kafka_credentials(kafka)))
 
 
 def _export_tables(settings: Settings, targets: Targets) -> None:
@@ -151,7 +154,11 @@ def _export_tables(settings: Settings, targets: Targets) -> None:
 
 def _transport(settings: Settings) -> dict[str, str]:
     """How the operator's tools verify servers."""
-    return {"trusted": settings.transport.trusted, "postgres_sslmode": settings.postgres.ssl_mode}
+    return {
+        "trusted": settings.transport.trusted,
+        "postgres_sslmode": settings.postgres.ssl_mode,
+        "kafka_sasl_mechanism": settings.kafka.sasl_mechanism,
+    }
 
 
 def _commands(settings: Settings) -> dict[str, str]:
@@ -166,6 +173,11 @@ def _commands(settings: Settings) -> dict[str, str]:
         "down": f"make down STACK={stack}",
         "credentials": f"pulumi stack output credentials --show-secrets --json --stack {stack}",
     } | (reconcile if settings.reconcile.enabled else {})
+
+
+def _kafka_credentials(kafka: Kafka) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:
+    login = kafka.clients[OPERATOR_USER].login
+    return {"kafka": {"username": login.username, "password": login.password}} if login else {}
 
 
 def _credentials(settings: Settings) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:

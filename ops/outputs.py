@@ -54,10 +54,17 @@ class StackOutputs:
     postgres_sslmode: str = "prefer"
     kafka_tls: bool = False
     """Whether the brokers want TLS."""
+    kafka_sasl_mechanism: str = ""
+    kafka: Login | None = None
+    """Where the brokers ask for a login."""
 
     def table(self, source: str) -> Table | None:
         """Return the replicated table of that source name, if any."""
         return next((table for table in self.tables if table.source == source), None)
+
+
+def _login(raw: Mapping[str, Any] | None) -> Login | None:
+    return Login(raw["username"], raw["password"]) if raw else None
 
 
 def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
@@ -95,6 +102,8 @@ def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
             trusted=transport.get("trusted", ""),
             postgres_sslmode=transport.get("postgres_sslmode", "prefer"),
             kafka_tls=bool(raw["kafka_tls_enabled"]),
+            kafka_sasl_mechanism=transport.get("kafka_sasl_mechanism", ""),
+            kafka=_login(credentials.get("kafka")),
         )
     except KeyError as missing:
         raise OpsError(

@@ -26,20 +26,26 @@ SECRET_KEYS: Final = (
     "vaultToken",
 )
 
-WITH_TLS: Final = ("tlsAuthority",)
-"""Needed in addition with `transportSecurity: tls`."""
+KAFKA_PASSWORD: Final = "kafkaAdminPassword"  # noqa: S105 the name of a key, not a password
 
 # These open a service that somebody else runs when its mode is `external`: only a person can know them.
 _GIVEN_WHEN_EXTERNAL: Final = {
     "scyllaAdminPassword": "scyllaMode",
     "postgresAdminPassword": "postgresMode",
     "vaultToken": "vaultMode",
+    KAFKA_PASSWORD: "kafkaMode",
 }
 
 
 def needed_keys(config: Mapping[str, Any]) -> list[str]:
     """Return the secret keys that a stack with this `config` mapping needs."""
-    return [*SECRET_KEYS, *(WITH_TLS if config.get(f"{PROJECT_NAME}:transportSecurity") == "tls" else ())]
+
+    def of(key: str) -> str:
+        return str(config.get(f"{PROJECT_NAME}:{key}") or "")
+
+    tls = of("transportSecurity") == "tls"
+    kafka_asks = of("kafkaSaslMechanism") not in ("", "none") if of("kafkaMode") == "external" else tls
+    return [*SECRET_KEYS, *([AUTHORITY_KEY] if tls else []), *([KAFKA_PASSWORD] if kafka_asks else [])]
 
 
 def missing_keys(config: Mapping[str, Any]) -> list[str]:

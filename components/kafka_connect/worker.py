@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import pulumi
 
 from components import ports
+from components.jaas import APP_UID
 from components.kafka import connect_topics
+from components.kafka_security import PLAIN_ACCESS, KafkaAccess, client_files, client_options
 from components.observability.jmx import jmx_environment
-from components.service import HealthCheck, Host, Port, ServiceArgs, Volume
+from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
 from components.tls.files import trusted_files
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
@@ -43,7 +45,9 @@ class WorkerArgs:
     monitored: bool = False
     """The image holds the JMX exporter, and it is to run."""
     trusted: str = ""
-    """Authorities (PEM) by which the worker and its connectors verify servers."""
+    """Authorities (PEM) by which the connectors verify databases."""
+    kafka: KafkaAccess = PLAIN_ACCESS
+    """How the worker and its connectors get in at the brokers."""
 
 
 SWARM_TASK_NAME = "{{.Service.Name}}.{{.Task.Slot}}.{{.Task.ID}}"
@@ -66,7 +70,7 @@ def worker_service(args: WorkerArgs, alias: str, *, publish: bool, advertised_ho
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
         # Right after its start a worker answers 404 to everything for about a second.
         health=HealthCheck(f"curl -fsS http://localhost:{ports.CONNECT_REST}/connectors"),
-        files=trusted_files(args.trusted),
+        files=_files(args),
         stop_timeout_seconds=60,
         scratch=("/etc/kafka-connect", "/tmp", "/usr/logs", "/var/log/kafka"),  # noqa: S108 (of the container)
     )
@@ -102,5 +106,20 @@ def _worker_env(args: WorkerArgs, advertised_host: str) -> dict[str, str]:
         "CONNECT_SCHEDULED_REBALANCE_MAX_DELAY_MS": "0" if args.workers == 1 else "60000",
         "CONNECT_LOG4J_LOGGERS": ",".join(f"{name}={level}" for name, level in QUIET_LOGGERS.items()),
         "KAFKA_HEAP_OPTS": f"-Xms{args.heap_mb // 2}m -Xmx{args.heap_mb}m",
-        **jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored),
+        **_kafka_env(args.kafka),
+        **client_options(
+            args.kafka, jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored), variable="KAFKA_OPTS"
+        ),
     }
+
+
+def _kafka_env(access: KafkaAccess) -> dict[str, str]:
+    """For the worker itself, and for the clients of its connectors and of the dead letter queue."""
+    prefixes = ("CONNECT_", "CONNECT_PRODUCER_", "CONNECT_CONSUMER_", "CONNECT_ADMIN_")
+    return {name: value for prefix in prefixes for name, value in access.environment(prefix).items()}
+
+
+def _files(args: WorkerArgs) -> list[File]:
+    return list(
+        {file.path: file for file in [*trusted_files(args.trusted), *client_files(args.kafka, APP_UID)]}.values()
+    )

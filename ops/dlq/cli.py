@@ -61,7 +61,7 @@ class _Opened:
 def _open(stack: str) -> Iterator[_Opened]:
     workspace = Workspace()
     outputs = workspace.outputs(workspace.existing_stack(stack))
-    kafka = Kafka(outputs.endpoints["kafka"], outputs.kafka_tls)
+    kafka = Kafka.of(outputs)
     with Decoder(outputs.endpoints["schema_registry"]) as decoder:
         yield _Opened(outputs, Queue(kafka, outputs.topics["dlq"], outputs.topics["dlq_ledger"]), decoder)
 

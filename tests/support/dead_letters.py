@@ -21,7 +21,7 @@ class DeadLetters:
         outputs = pipeline.outputs
         self._pipeline = pipeline
         self._decoder = decoder
-        self._queue = Queue(Kafka(outputs.endpoints["kafka"]), outputs.topics["dlq"], outputs.topics["dlq_ledger"])
+        self._queue = Queue(Kafka.of(outputs), outputs.topics["dlq"], outputs.topics["dlq_ledger"])
 
     def open(self, source: str) -> list[Letter]:
         """The open records of a source table."""

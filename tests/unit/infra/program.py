@@ -79,6 +79,9 @@ class Recorder(Mocks):
             "generation": "first",
             "wrapping_token": "wrapping-token",
             "unseal_keys": ["made-up-unseal-key"],
+            "certificate_pem": f"certificate of {args.name}\n",
+            "private_key_pem": f"key of {args.name}\n",
+            "keystore_base64": "a2V5c3RvcmU=",
         }
         return f"{args.name}-id", {**made_up, **args.inputs}
 

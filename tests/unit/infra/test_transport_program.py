@@ -8,11 +8,11 @@ import pytest
 
 from components.tls.authority import Authority, new_authority
 from infra.config import SettingsError, load_settings
-from tests.unit.infra.program import Program, in_runtime, is_secret, plain, run_program
+from tests.unit.infra.program import Program, in_runtime, is_secret, plain, run_program, strings
 
 AUTHORITY = new_authority("test")
 CA = Authority.parse(AUTHORITY).certificate_pem
-TLS: dict[str, Any] = {"transportSecurity": "tls", "tlsAuthority": AUTHORITY}
+TLS: dict[str, Any] = {"transportSecurity": "tls", "tlsAuthority": AUTHORITY, "kafkaAdminPassword": "made-up-kafka"}
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +107,83 @@ def test_a_private_key_is_nothing_to_trust() -> None:
     with pytest.raises(SettingsError, match="tlsCaCertificate: holds a private key") as error:
         load(tlsCaCertificate=AUTHORITY)
     assert "BEGIN PRIVATE" not in str(error.value)
+
+
+def test_brokers_ask_clients_for_logins_and_each_other_for_certificates(secured: Program) -> None:
+    env = dict(each.split("=", 1) for each in container(secured, "kafka-1")["envs"])
+    assert env["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"] == "INSIDE:SASL_SSL,OUTSIDE:SASL_SSL,BROKERS:SSL"
+    assert env["KAFKA_INTER_BROKER_LISTENER_NAME"] == "BROKERS"
+    assert env["KAFKA_LISTENER_NAME_BROKERS_SSL_CLIENT_AUTH"] == "required"
+    assert env["KAFKA_LISTENER_NAME_INSIDE_SASL_ENABLED_MECHANISMS"] == "SCRAM-SHA-512"
+    assert "-javaagent:" in env["KAFKA_OPTS"]
+    assert env["KAFKA_OPTS"].endswith("-Djava.security.auth.login.config=/etc/cdc/jaas.conf")
+
+    jaas = files(secured, "kafka-1")["/etc/cdc/jaas.conf"]
+    assert (
+        'outside.KafkaServer {\norg.apache.kafka.common.security.plain.PlainLoginModule required user_admin="' in jaas
+    )
+    assert "inside.KafkaServer {\norg.apache.kafka.common.security.scram.ScramLoginModule required;\n};" in jaas
+    assert secured.one("tls:ServerCertificate", "kafka-1").inputs["client"] is True
+    assert secured.one("tls:ServerCertificate", "postgres").inputs["client"] is False
+
+
+def test_each_client_of_the_brokers_has_a_user_of_its_own(secured: Program) -> None:
+    users = {each.name: plain(each.inputs["password"]) for each in secured.of_type("UserScramCredential")}
+    assert set(users) == {"cdc-connect", "cdc-registry", "cdc-reconcile", "cdc-operator"}
+    assert len(set(users.values())) == 4
+
+    for name, user in {"connect-1": "cdc-connect", "schema-registry": "cdc-registry"}.items():
+        jaas = files(secured, name)["/etc/cdc/jaas.conf"]
+        assert f'username="{user}" password="{users[user]}";' in jaas
+        assert files(secured, name)["/etc/cdc/ca.pem"] == CA
+    assert files(secured, "reconcile")["/etc/cdc/kafka.properties"] == (
+        f"username=cdc-reconcile\npassword={users['cdc-reconcile']}\n"
+    )
+    assert secured.outputs["credentials"]["kafka"] == {"username": "cdc-operator", "password": users["cdc-operator"]}
+
+
+def test_connect_uses_its_login_for_everything_it_does(secured: Program) -> None:
+    env = dict(each.split("=", 1) for each in container(secured, "connect-1")["envs"])
+    for prefix in ("CONNECT_", "CONNECT_PRODUCER_", "CONNECT_CONSUMER_", "CONNECT_ADMIN_"):
+        assert env[f"{prefix}SECURITY_PROTOCOL"] == "SASL_SSL"
+        assert env[f"{prefix}SASL_MECHANISM"] == "SCRAM-SHA-512"
+        assert env[f"{prefix}SSL_TRUSTSTORE_LOCATION"] == "/etc/cdc/ca.pem"
+
+
+def test_the_provider_makes_the_users_as_the_brokers_first_one(secured: Program) -> None:
+    provider = secured.one("pulumi:providers:kafka", "kafka").inputs
+    assert (provider["saslMechanism"], plain(provider["saslUsername"])) == ("plain", "admin")
+    assert is_secret(provider["saslPassword"])
+    assert provider["caCert"] == CA
+    gate = secured.one("gate:Gate", "kafka").inputs
+    assert gate["kind"] == "kafka-tls"
+
+
+def test_no_login_is_in_clear(secured: Program) -> None:
+    passwords = [plain(each.inputs["password"]) for each in secured.of_type("UserScramCredential")]
+    for resource in secured.resources:
+        shown = [text for text in strings(resource.inputs) for password in passwords if password in text]
+        assert shown == [], f"{resource.type} {resource.name}"
+
+
+def test_an_external_cluster_is_reached_with_the_login_of_the_configuration() -> None:
+    program = run_program(
+        "prod",
+        kafkaTlsEnabled=True,
+        kafkaSaslMechanism="SCRAM-SHA-256",
+        kafkaAdminUser="pipeline",
+        kafkaAdminPassword="made-up-kafka",
+        tlsCaCertificate=CA,
+    )
+    provider = program.one("pulumi:providers:kafka", "kafka").inputs
+    assert (provider["saslMechanism"], plain(provider["saslUsername"])) == ("scram-sha256", "pipeline")
+    spec = program.one("docker:index/service:Service", "connect").inputs["taskSpec"]["containerSpec"]
+    assert spec["env"]["CONNECT_SECURITY_PROTOCOL"] == "SASL_SSL"
+    assert spec["env"]["CONNECT_SASL_MECHANISM"] == "SCRAM-SHA-256"
+    assert "/etc/cdc/jaas.conf" in [each["fileName"] for each in spec["secrets"]]
+    assert program.of_type("UserScramCredential") == []
+
+
+def test_a_login_without_its_password_is_refused() -> None:
+    with pytest.raises(SettingsError, match="kafkaAdminPassword: the secret is missing"):
+        load(**(TLS | {"kafkaAdminPassword": ""}))

@@ -1,0 +1,45 @@
+"""How the job reaches brokers that want TLS or a login."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconcile.errors import ConfigError
+from reconcile.kafka_security import KafkaSecurity, kafka_properties
+from reconcile.model import PipelineSettings
+
+
+def test_plain_brokers_need_nothing() -> None:
+    assert kafka_properties(PipelineSettings()) == {}
+
+
+def test_the_login_is_read_from_its_file_each_time(tmp_path: Path) -> None:
+    file = tmp_path / "kafka.properties"
+    settings = PipelineSettings(
+        kafka_tls=True,
+        kafka_sasl_mechanism="SCRAM-SHA-512",
+        kafka_credentials_file=str(file),
+        ca_file="/etc/cdc/ca.pem",
+    )
+    with pytest.raises(ConfigError, match=r"kafka\.properties"):
+        kafka_properties(settings)
+
+    for password in ("first", "second"):
+        file.write_text(f"username=cdc-reconcile\npassword={password}\n")
+        assert kafka_properties(settings) == {
+            "security.protocol": "SASL_SSL",
+            "ssl.ca.location": "/etc/cdc/ca.pem",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": "cdc-reconcile",
+            "sasl.password": password,
+        }
+
+
+def test_without_an_authority_the_systems_own_are_asked() -> None:
+    assert KafkaSecurity(tls=True).properties() == {"security.protocol": "SSL"}
+
+
+def test_the_password_is_not_shown() -> None:
+    assert "hidden" not in repr(KafkaSecurity(mechanism="PLAIN", username="me", password="hidden"))
