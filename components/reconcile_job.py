@@ -11,6 +11,7 @@ import yaml
 
 from components import ports
 from components.hardening import TO_ANOTHER_USER
+from components.kafka_connect.rest import RestSecurity
 from components.kafka_security import KafkaAccess
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
 from components.tls.files import CA_PATH, FOLDER, trusted_files
@@ -19,6 +20,7 @@ from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 CONFIG_FILE: Final = "/etc/reconcile/reconcile.yaml"
 SPOOL_PATH: Final = "/var/lib/reconcile"
 KAFKA_LOGIN: Final = f"{FOLDER}/kafka.properties"
+CONNECT_LOGIN: Final = f"{FOLDER}/connect.properties"
 RECONCILE_UID: Final = 1000
 HEALTH_URL: Final = f"http://127.0.0.1:{ports.RECONCILE}/healthz"
 PROBE: Final = f"python3 -c 'from urllib.request import urlopen; urlopen(\"{HEALTH_URL}\", timeout=4)'"
@@ -54,6 +56,7 @@ class Pipeline:
     sink_connector: str
     kafka_bootstrap_servers: str
     kafka: KafkaAccess
+    rest: RestSecurity
     window_size_ms: int
     confidence_window_ms: int
 
@@ -120,7 +123,7 @@ def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
         ],
         files=[
             File(CONFIG_FILE, yaml.safe_dump(reconcile_config(args), sort_keys=False)),
-            *trusted_files(args.target.trusted or args.pipeline.kafka.trusted),
+            *trusted_files(args.target.trusted),
             *_logins(args.pipeline),
         ],
         health=HealthCheck(PROBE, interval_seconds=10, start_period_seconds=60),
@@ -132,14 +135,16 @@ def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
 
 def _kafka_config(kafka: KafkaAccess) -> dict[str, Any]:
     """What the brokers ask for, if anything."""
-    tls = {"kafka_tls": True} | ({"ca_file": CA_PATH} if kafka.trusted else {})
     login = {"kafka_sasl_mechanism": kafka.mechanism, "kafka_credentials_file": KAFKA_LOGIN}
-    return (tls if kafka.tls else {}) | (login if kafka.login else {})
+    return ({"kafka_tls": True} if kafka.tls else {}) | (login if kafka.login else {})
 
 
 def _logins(pipeline: Pipeline) -> list[File]:
-    login = pipeline.kafka.login
-    return [login_file(KAFKA_LOGIN, login.username, login.password)] if login else []
+    kafka, rest = pipeline.kafka.login, pipeline.rest
+    return [
+        *([login_file(KAFKA_LOGIN, kafka.username, kafka.password)] if kafka else []),
+        *([login_file(CONNECT_LOGIN, rest.username, rest.password)] if rest.username else []),
+    ]
 
 
 def login_file(path: str, username: pulumi.Input[str], password: pulumi.Input[str]) -> File:
@@ -173,10 +178,12 @@ def reconcile_config(args: ReconcileJobArgs) -> dict[str, Any]:
         **databases_config(args.source, args.target),
         "pipeline": {
             "connect_url": args.pipeline.connect_url,
+            **({"connect_credentials_file": CONNECT_LOGIN} if args.pipeline.rest.username else {}),
             "source_connector": args.pipeline.source_connector,
             "sink_connector": args.pipeline.sink_connector,
             "kafka_bootstrap_servers": args.pipeline.kafka_bootstrap_servers,
             **_kafka_config(args.pipeline.kafka),
+            **({"ca_file": CA_PATH} if args.target.trusted else {}),
             "window_size_ms": args.pipeline.window_size_ms,
             "confidence_window_ms": args.pipeline.confidence_window_ms,
         },

@@ -12,10 +12,9 @@ from components.kafka import ADMIN
 from components.kafka_connect.configs import ReplicatedTable
 from components.kafka_security import PROVIDER_MECHANISMS, SCRAM
 from components.postgres.migrations import parse_migrations
-from components.tls.authority import Authority, AuthorityError, certificates_problem
-from components.tls.certificate import AUTHORITY_KEY
-from components.tls.trust import CA_KEY, trusted_pem
+from components.tls.trust import CA_KEY
 from infra.config_reader import Reader, SettingsError
+from infra.config_transport import CERTIFICATE_EXAMPLE, read_transport
 from infra.settings import (
     CanarySettings,
     ConnectSettings,
@@ -60,7 +59,7 @@ def load_settings() -> Settings:
         SettingsError: naming every wrong or missing key, with the YAML to paste.
     """
     reader = Reader(pulumi.Config())
-    transport = _transport(reader)
+    transport = read_transport(reader)
     settings = Settings(
         project=pulumi.get_project(),
         stack=pulumi.get_stack(),
@@ -75,7 +74,7 @@ def load_settings() -> Settings:
         transport=transport,
         kafka=_kafka(reader, transport),
         registry=_registry(reader),
-        connect=_connect(reader),
+        connect=_connect(reader, transport),
         scylla=_scylla(reader),
         postgres=_postgres(reader, transport),
         vault=_vault(reader),
@@ -87,25 +86,6 @@ def load_settings() -> Settings:
         listed = "\n".join(f"- {problem}" for problem in reader.problems)
         raise SettingsError(f"the configuration of stack {settings.stack} has problems:\n{listed}")
     return settings
-
-
-def _transport(reader: Reader) -> TransportSettings:
-    enabled = reader.choice("transportSecurity", "none", "tls") == "tls"
-    others = reader.text("tlsCaCertificate")
-    if others and (problem := certificates_problem(others)):
-        reader.problem(CA_KEY, problem, "|\n        -----BEGIN CERTIFICATE-----")
-        others = ""
-    if not enabled:
-        return TransportSettings(False, "", "", trusted_pem({CA_KEY: others}.get))
-    reader.secret(AUTHORITY_KEY)
-    try:
-        authority = Authority.parse(reader.optional(AUTHORITY_KEY))
-    except AuthorityError as error:
-        if reader.optional(AUTHORITY_KEY):
-            reader.problem(AUTHORITY_KEY, f"the secret {error}", "...")
-        return TransportSettings(True, "", "", "")
-    trusted = trusted_pem({AUTHORITY_KEY: reader.optional(AUTHORITY_KEY), CA_KEY: others}.get)
-    return TransportSettings(True, authority.certificate_pem, authority.fingerprint, trusted)
 
 
 def _kafka(reader: Reader, transport: TransportSettings) -> KafkaSettings:
@@ -150,14 +130,19 @@ def _registry(reader: Reader) -> RegistrySettings:
     )
 
 
-def _connect(reader: Reader) -> ConnectSettings:
+def _connect(reader: Reader, transport: TransportSettings) -> ConnectSettings:
     mode = reader.choice("connectMode", "container", "service", "external")
     url = reader.text("connectUrl")
     if mode != "container" and not url:
         reader.problem("connectUrl", f"is needed in mode {mode}", "http://host:8083")
+    user = reader.text("connectUser")
+    if transport.enabled and mode != "external" and not user:
+        reader.problem("connectUser", "is needed with transportSecurity tls", "cdc")
     return ConnectSettings(
         mode=mode,
         url=url,
+        user=user,
+        password=reader.secret("connectPassword") if user else pulumi.Output.secret(""),
         workers=reader.integer("connectWorkers", 1),
         heap_mb=reader.integer("connectHeapMb", 256),
         placement=reader.text("connectPlacement"),
@@ -198,7 +183,7 @@ def _postgres(reader: Reader, transport: TransportSettings) -> PostgresSettings:
     mode = reader.choice("postgresMode", "container", "external")
     ssl_mode = reader.choice("postgresSslMode", "disable", "require", "verify-ca", "verify-full")
     if ssl_mode.startswith("verify") and not transport.trusted:
-        reader.problem(CA_KEY, f"is needed with postgresSslMode {ssl_mode}", "|\n        -----BEGIN CERTIFICATE-----")
+        reader.problem(CA_KEY, f"is needed with postgresSslMode {ssl_mode}", CERTIFICATE_EXAMPLE)
     return PostgresSettings(
         mode=mode,
         host=reader.external(mode, "postgresHost", reader.text("postgresHost"), "host"),

@@ -20,11 +20,13 @@ from components.kafka_connect.configs import (
     ScyllaSourceConfig,
 )
 from components.kafka_connect.connector import Connector, ConnectorArgs
+from components.kafka_connect.rest import RestSecurity
 from components.kafka_connect.restarter import RestarterArgs, restarter_service
 from components.kafka_connect.worker import SWARM_TASK_NAME, WorkerArgs, worker_service
 from components.postgres.roles import WRITER
 from components.service import Host, Service, ServiceArgs, named_volume
 from components.swarm_service import Placement, SwarmService
+from components.tls.certificate import ServerCertificate
 from components.tls.files import CA_PATH
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
 from components.vault.secrets import AppRole, static_login
@@ -33,6 +35,7 @@ from infra.kafka_clients import CONNECT_USER
 from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, READER, SOURCE_OFFSETS_TOPIC
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import Settings
+from infra.trust import server_certificate
 
 SOURCE_CONNECTOR = "scylla-source"
 SINK_CONNECTOR = "postgres-sink"
@@ -67,7 +70,7 @@ class ConnectWorkers:
         """Start agent and workers, or find existing ones; the gate opens when the REST API answers."""
         settings = self._settings.connect
         if settings.mode == "external":
-            gate = _connect_gate(settings.url, [])
+            gate = _connect_gate(settings.url, [], self._rest(None))
             return Connect(Server(gate, None), settings.url, settings.url, [])
         agent = AgentArgs(
             host=self._host,
@@ -93,6 +96,7 @@ class ConnectWorkers:
             monitored=self._settings.monitoring.enabled,
             trusted=self._settings.transport.trusted,
             kafka=kafka.clients[CONNECT_USER],
+            rest=self._rest(self._certificate()),
         )
         if settings.mode == "service":
             return self._swarm(agent, workers, [*role.ready, *wait_for])
@@ -112,11 +116,11 @@ class ConnectWorkers:
         )
         SwarmService(
             "connect-restarter",
-            self._restarter("connect", SWARM_GRACE_SECONDS),
+            self._restarter("connect", SWARM_GRACE_SECONDS, workers.rest),
             Placement(settings.placement, replicas=1),
             pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[service])),
         )
-        gate = _connect_gate(settings.url, [service.service])
+        gate = _connect_gate(settings.url, [service.service], workers.rest)
         return Connect(Server(gate, None), settings.url, f"http://connect:{ports.CONNECT_REST}", [])
 
     def _containers(
@@ -144,24 +148,38 @@ class ConnectWorkers:
         ]
         restarter = Service(
             "connect-restarter",
-            self._restarter(worker_aliases(1)[0], 0),
+            self._restarter(worker_aliases(1)[0], 0, workers.rest),
             pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=services)),
         )
         first = services[0].container
-        url = f"http://{self._host.address(ports.PUBLISHED_CONNECT_REST)}"
-        gate = _connect_gate(url, [service.container for service in services])
-        inside = f"http://{worker_aliases(1)[0]}:{ports.CONNECT_REST}"
+        scheme = workers.rest.scheme
+        url = f"{scheme}://{self._host.address(ports.PUBLISHED_CONNECT_REST)}"
+        gate = _connect_gate(url, [service.container for service in services], workers.rest)
+        inside = f"{scheme}://{worker_aliases(1)[0]}:{ports.CONNECT_REST}"
         return Connect(Server(gate, first), url, inside, [rendered, *services, restarter])
 
-    def _restarter(self, worker: str, grace_seconds: int) -> ServiceArgs:
+    def _certificate(self) -> ServerCertificate | None:
+        """Of all workers of one Docker host. On Swarm nobody knows the names of tasks before they run."""
+        settings = self._settings.connect
+        if settings.mode != "container":
+            return None
+        return server_certificate(self._settings, self._host, "connect", worker_aliases(settings.workers))
+
+    def _rest(self, certificate: ServerCertificate | None) -> RestSecurity:
+        settings = self._settings.connect
+        return RestSecurity(settings.user, settings.password, certificate)
+
+    def _restarter(self, worker: str, grace_seconds: int, rest: RestSecurity) -> ServiceArgs:
         return restarter_service(
             RestarterArgs(
                 host=self._host,
                 image=self._images.connect_id(),
-                connect_url=f"http://{worker}:{ports.CONNECT_REST}",
+                connect_url=f"{rest.scheme}://{worker}:{ports.CONNECT_REST}",
                 secrets_volume=self._host.volume_name(SECRETS_VOLUME),
                 connectors={"scylla.properties": SOURCE_CONNECTOR, "postgres.properties": SINK_CONNECTOR},
                 grace_seconds=grace_seconds,
+                rest=rest,
+                trusted=self._settings.transport.trusted,
             )
         )
 
@@ -171,13 +189,15 @@ def worker_aliases(workers: int) -> list[str]:
     return [f"connect-{number}" for number in range(1, workers + 1)]
 
 
-def _connect_gate(url: str, workers: Sequence[docker.Container | docker.Service]) -> Gate:
+def _connect_gate(url: str, workers: Sequence[docker.Container | docker.Service], rest: RestSecurity) -> Gate:
     return Gate(
         "connect",
         GateArgs(
             service="connect",
             kind="http",
             address=f"{url}/connectors",
+            # A gate does not log in: being asked to is an answer.
+            expected_statuses=(rest.ready_status,),
             triggers=[worker.id for worker in workers],
         ),
         pulumi.ResourceOptions(depends_on=list(workers)),

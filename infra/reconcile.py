@@ -8,6 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components import ports
+from components.kafka_connect.rest import RestSecurity
 from components.postgres.roles import RECONCILE
 from components.reconcile_job import (
     Pipeline,
@@ -91,6 +92,7 @@ class ReconcileJob:
                 sink_connector=SINK_CONNECTOR,
                 kafka_bootstrap_servers=kafka.bootstrap_inside,
                 kafka=kafka.clients[RECONCILE_USER],
+                rest=RestSecurity(settings.connect.user, settings.connect.password),
                 window_size_ms=settings.connect.window_size_ms,
                 confidence_window_ms=settings.connect.confidence_window_ms,
             ),

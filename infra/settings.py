@@ -75,6 +75,9 @@ class ConnectSettings:
 
     mode: Mode
     url: str
+    user: str
+    """Login of the REST API; empty: nobody is asked."""
+    password: pulumi.Output[str]
     workers: int
     heap_mb: int
     placement: str

@@ -133,7 +133,7 @@ def _export(
     if settings.transport.trusted or settings.kafka.sasl_mechanism:
         pulumi.export("transport", _transport(settings))
     pulumi.export("commands", _commands(settings))
-    pulumi.export("credentials", pulumi.Output.secret(_credentials(settings) | _kafka_credentials(kafka)))
+    pulumi.export("credentials", pulumi.Output.secret(_credentials(settings) | _logins(settings, kafka)))
 
 
 def _export_tables(settings: Settings, targets: Targets) -> None:
@@ -175,9 +175,15 @@ def _commands(settings: Settings) -> dict[str, str]:
     } | (reconcile if settings.reconcile.enabled else {})
 
 
-def _kafka_credentials(kafka: Kafka) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:
-    login = kafka.clients[OPERATOR_USER].login
-    return {"kafka": {"username": login.username, "password": login.password}} if login else {}
+def _logins(settings: Settings, kafka: Kafka) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:
+    """What the operator's tools log in with at services that may ask for it."""
+    login, connect = kafka.clients[OPERATOR_USER].login, settings.connect
+    found: dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]] = {}
+    if login:
+        found["kafka"] = {"username": login.username, "password": login.password}
+    if connect.user:
+        found["connect"] = {"username": connect.user, "password": connect.password}
+    return found
 
 
 def _credentials(settings: Settings) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:

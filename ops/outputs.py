@@ -57,14 +57,16 @@ class StackOutputs:
     kafka_sasl_mechanism: str = ""
     kafka: Login | None = None
     """Where the brokers ask for a login."""
+    connect: Login | None = None
+    """Where Connect's REST API asks for a login."""
 
     def table(self, source: str) -> Table | None:
         """Return the replicated table of that source name, if any."""
         return next((table for table in self.tables if table.source == source), None)
 
 
-def _login(raw: Mapping[str, Any] | None) -> Login | None:
-    return Login(raw["username"], raw["password"]) if raw else None
+def _login(given: Mapping[str, Any] | None) -> Login | None:
+    return Login(given["username"], given["password"]) if given else None
 
 
 def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
@@ -104,6 +106,7 @@ def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
             kafka_tls=bool(raw["kafka_tls_enabled"]),
             kafka_sasl_mechanism=transport.get("kafka_sasl_mechanism", ""),
             kafka=_login(credentials.get("kafka")),
+            connect=_login(credentials.get("connect")),
         )
     except KeyError as missing:
         raise OpsError(

@@ -27,6 +27,7 @@ SECRET_KEYS: Final = (
 )
 
 KAFKA_PASSWORD: Final = "kafkaAdminPassword"  # noqa: S105 the name of a key, not a password
+CONNECT_PASSWORD: Final = "connectPassword"  # noqa: S105 the name of a key, not a password
 
 # These open a service that somebody else runs when its mode is `external`: only a person can know them.
 _GIVEN_WHEN_EXTERNAL: Final = {
@@ -34,6 +35,7 @@ _GIVEN_WHEN_EXTERNAL: Final = {
     "postgresAdminPassword": "postgresMode",
     "vaultToken": "vaultMode",
     KAFKA_PASSWORD: "kafkaMode",
+    CONNECT_PASSWORD: "connectMode",
 }
 
 
@@ -45,7 +47,8 @@ def needed_keys(config: Mapping[str, Any]) -> list[str]:
 
     tls = of("transportSecurity") == "tls"
     kafka_asks = of("kafkaSaslMechanism") not in ("", "none") if of("kafkaMode") == "external" else tls
-    return [*SECRET_KEYS, *([AUTHORITY_KEY] if tls else []), *([KAFKA_PASSWORD] if kafka_asks else [])]
+    asked = {AUTHORITY_KEY: tls, KAFKA_PASSWORD: kafka_asks, CONNECT_PASSWORD: bool(of("connectUser"))}
+    return [*SECRET_KEYS, *(key for key, needed in asked.items() if needed)]
 
 
 def missing_keys(config: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from components.kafka_connect.client import ConnectClient
 from components.kafka_connect.errors import ConnectError, ConnectorNotFound
+from ops.connect import connect_client
 from ops.docker import Docker
 from ops.outputs import StackOutputs
 from ops.watching import Watching, watch
@@ -104,7 +105,7 @@ def collect_status(
 ) -> Status:
     """Ask the Docker engine, the endpoints and Connect. `transport` and `answers` are for tests."""
     services = tuple(_services(outputs, docker, answers or endpoint_answers))
-    with ConnectClient(outputs.endpoints["connect"], transport=transport, retry_timeout_seconds=0) as client:
+    with connect_client(outputs, transport=transport, retry_timeout_seconds=0) as client:
         connectors = tuple(_connector(client, name) for name in outputs.connectors.values())
     return Status(stack, services, connectors)
 

@@ -172,6 +172,10 @@ class PipelineSettings:
     source_connector: str | None = None
     sink_connector: str | None = None
     kafka_bootstrap_servers: str | None = None
+    window_size_ms: int = 30_000
+    confidence_window_ms: int = 30_000
+    connect_credentials_file: str | None = None
+    """Properties file with `username=` and `password=`; None: Connect asks for no login."""
     kafka_tls: bool = False
     kafka_sasl_mechanism: str | None = None
     """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; None: the brokers ask for no login."""
@@ -179,8 +183,6 @@ class PipelineSettings:
     """Properties file with `username=` and `password=`."""
     ca_file: str | None = None
     """Authorities by which brokers and Connect are verified; None: the system's."""
-    window_size_ms: int = 30_000
-    confidence_window_ms: int = 30_000
 
 
 @dataclass(frozen=True)

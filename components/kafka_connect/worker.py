@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import pulumi
 
 from components import ports
-from components.jaas import APP_UID
+from components.jaas import APP_UID, jaas_file, with_jvm_option
 from components.kafka import connect_topics
-from components.kafka_security import PLAIN_ACCESS, KafkaAccess, client_files, client_options
+from components.kafka_connect.rest import OPEN, RestSecurity
+from components.kafka_security import PLAIN_ACCESS, KafkaAccess
 from components.observability.jmx import jmx_environment
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
 from components.tls.files import trusted_files
@@ -45,9 +46,10 @@ class WorkerArgs:
     monitored: bool = False
     """The image holds the JMX exporter, and it is to run."""
     trusted: str = ""
-    """Authorities (PEM) by which the connectors verify databases."""
+    """Authorities (PEM) by which the worker and its connectors verify servers."""
     kafka: KafkaAccess = PLAIN_ACCESS
     """How the worker and its connectors get in at the brokers."""
+    rest: RestSecurity = OPEN
 
 
 SWARM_TASK_NAME = "{{.Service.Name}}.{{.Task.Slot}}.{{.Task.ID}}"
@@ -69,7 +71,7 @@ def worker_service(args: WorkerArgs, alias: str, *, publish: bool, advertised_ho
         ports=[Port(ports.CONNECT_REST, ports.PUBLISHED_CONNECT_REST)] if publish else [],
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
         # Right after its start a worker answers 404 to everything for about a second.
-        health=HealthCheck(f"curl -fsS http://localhost:{ports.CONNECT_REST}/connectors"),
+        health=HealthCheck(f"curl -fsS {args.rest.scheme}://localhost:{ports.CONNECT_REST}/connectors"),
         files=_files(args),
         stop_timeout_seconds=60,
         scratch=("/etc/kafka-connect", "/tmp", "/usr/logs", "/var/log/kafka"),  # noqa: S108 (of the container)
@@ -91,7 +93,7 @@ def _worker_env(args: WorkerArgs, advertised_host: str) -> dict[str, str]:
         # Connectors name their own converters; a worker must have a default all the same.
         "CONNECT_KEY_CONVERTER": "org.apache.kafka.connect.json.JsonConverter",
         "CONNECT_VALUE_CONVERTER": "org.apache.kafka.connect.json.JsonConverter",
-        "CONNECT_LISTENERS": f"http://0.0.0.0:{ports.CONNECT_REST}",
+        **args.rest.environment(),
         "CONNECT_REST_ADVERTISED_HOST_NAME": advertised_host,
         "CONNECT_REST_ADVERTISED_PORT": str(ports.CONNECT_REST),
         "CONNECT_EXACTLY_ONCE_SOURCE_SUPPORT": "enabled",
@@ -107,10 +109,17 @@ def _worker_env(args: WorkerArgs, advertised_host: str) -> dict[str, str]:
         "CONNECT_LOG4J_LOGGERS": ",".join(f"{name}={level}" for name, level in QUIET_LOGGERS.items()),
         "KAFKA_HEAP_OPTS": f"-Xms{args.heap_mb // 2}m -Xmx{args.heap_mb}m",
         **_kafka_env(args.kafka),
-        **client_options(
-            args.kafka, jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored), variable="KAFKA_OPTS"
-        ),
+        **_jvm_options(args),
     }
+
+
+def _jvm_options(args: WorkerArgs) -> dict[str, str]:
+    options = jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored)
+    return with_jvm_option(options, "KAFKA_OPTS") if _jaas_sections(args) else options
+
+
+def _jaas_sections(args: WorkerArgs) -> dict[str, pulumi.Input[str]]:
+    return {**args.kafka.jaas_sections(), **args.rest.jaas_sections()}
 
 
 def _kafka_env(access: KafkaAccess) -> dict[str, str]:
@@ -120,6 +129,9 @@ def _kafka_env(access: KafkaAccess) -> dict[str, str]:
 
 
 def _files(args: WorkerArgs) -> list[File]:
-    return list(
-        {file.path: file for file in [*trusted_files(args.trusted), *client_files(args.kafka, APP_UID)]}.values()
-    )
+    sections = _jaas_sections(args)
+    return [
+        *trusted_files(args.trusted),
+        *([jaas_file(sections, APP_UID)] if sections else []),
+        *args.rest.files(),
+    ]

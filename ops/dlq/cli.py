@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from components.kafka_connect.client import ConnectClient
 from ops.command import Format, FormatOption, Stack, errors
+from ops.connect import connect_client
 from ops.dlq.decode import Decoder
 from ops.dlq.letters import Letter, State, as_json
 from ops.dlq.queue import Kafka, Queue
@@ -129,7 +129,7 @@ def replay(
     Cure the cause first. The sink is restarted (about a second), so that it takes later changes of these keys again.
     Exit code 1 when some records stay in the queue.
     """
-    with errors(), _open(stack) as opened, ConnectClient(opened.outputs.endpoints["connect"]) as connect:
+    with errors(), _open(stack) as opened, connect_client(opened.outputs) as connect:
         letters = _chosen(opened, _selection(ids, topic, error, key, since, until), every=every)
         run = Replay(
             opened.outputs,

@@ -12,7 +12,13 @@ from tests.unit.infra.program import Program, in_runtime, is_secret, plain, run_
 
 AUTHORITY = new_authority("test")
 CA = Authority.parse(AUTHORITY).certificate_pem
-TLS: dict[str, Any] = {"transportSecurity": "tls", "tlsAuthority": AUTHORITY, "kafkaAdminPassword": "made-up-kafka"}
+TLS: dict[str, Any] = {
+    "transportSecurity": "tls",
+    "tlsAuthority": AUTHORITY,
+    "kafkaAdminPassword": "made-up-kafka",
+    "connectUser": "cdc",
+    "connectPassword": 'made-up-"connect',
+}
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +193,66 @@ def test_an_external_cluster_is_reached_with_the_login_of_the_configuration() ->
 def test_a_login_without_its_password_is_refused() -> None:
     with pytest.raises(SettingsError, match="kafkaAdminPassword: the secret is missing"):
         load(**(TLS | {"kafkaAdminPassword": ""}))
+
+
+def test_connect_speaks_https_and_asks_for_a_login(secured: Program) -> None:
+    env = dict(each.split("=", 1) for each in container(secured, "connect-1")["envs"])
+    assert env["CONNECT_LISTENERS"] == "https://0.0.0.0:8083"
+    assert env["CONNECT_LISTENERS_HTTPS_SSL_KEYSTORE_TYPE"] == "PKCS12"
+    assert env["CONNECT_REST_EXTENSION_CLASSES"].endswith("BasicAuthSecurityRestExtension")
+    assert container(secured, "connect-1")["healthcheck"]["tests"][1] == "curl -fsS https://localhost:8083/connectors"
+
+    found = files(secured, "connect-1")
+    assert "KafkaClient {" in found["/etc/cdc/jaas.conf"]
+    assert 'PropertyFileLoginModule required file="/etc/cdc/connect-users.properties";' in found["/etc/cdc/jaas.conf"]
+    assert found["/etc/cdc/connect-users.properties"] == 'cdc=made-up-"connect\n'
+    assert found["/etc/cdc/server.p12"] == "a2V5c3RvcmU="
+    uploads = {each["file"]: each for each in map(plain, plain(container(secured, "connect-1")["uploads"]))}
+    assert "content" not in uploads["/etc/cdc/server.p12"]
+    assert {uploads[path]["permissions"] for path in ("/etc/cdc/server.p12", "/etc/cdc/.curlrc")} == {"0400"}
+
+
+def test_what_calls_connect_logs_in_and_verifies_it(secured: Program) -> None:
+    curlrc = 'user = "cdc:made-up-\\"connect"\ncacert = "/etc/cdc/ca.pem"\n'
+    for name in ("connect-1", "connect-restarter"):
+        assert "CURL_HOME=/etc/cdc" in container(secured, name)["envs"]
+        assert files(secured, name)["/etc/cdc/.curlrc"] == curlrc
+        assert files(secured, name)["/etc/cdc/ca.pem"] == CA
+    assert "CONNECT_URL=https://connect-1:8083" in container(secured, "connect-restarter")["envs"]
+    job = files(secured, "reconcile")
+    assert "connect_url: https://connect-1:8083" in job["/etc/reconcile/reconcile.yaml"]
+    assert "connect_credentials_file: /etc/cdc/connect.properties" in job["/etc/reconcile/reconcile.yaml"]
+    assert job["/etc/cdc/connect.properties"] == 'username=cdc\npassword=made-up-"connect\n'
+    assert secured.one("gate:Gate", "connect").inputs["expected_statuses"] == [401]
+    assert secured.outputs["endpoints"]["connect"] == "https://127.0.0.1:28083"
+    assert secured.outputs["credentials"]["connect"] == {"username": "cdc", "password": 'made-up-"connect'}
+
+
+def test_connect_asks_for_a_login_without_tls_too() -> None:
+    program = run_program("dev", connectUser="cdc", connectPassword="made-up-connect")
+
+    env = dict(each.split("=", 1) for each in container(program, "connect-1")["envs"])
+    assert env["CONNECT_LISTENERS"] == "http://0.0.0.0:8083"
+    assert "CONNECT_REST_EXTENSION_CLASSES" in env
+    assert "CONNECT_SECURITY_PROTOCOL" not in env
+    assert set(files(program, "connect-1")) == {
+        *("/etc/cdc/jaas.conf", "/etc/cdc/connect-users.properties", "/etc/cdc/.curlrc"),
+    }
+    assert files(program, "connect-restarter")["/etc/cdc/.curlrc"] == 'user = "cdc:made-up-connect"\n'
+    assert program.of_type("tls:ServerCertificate") == []
+
+
+def test_tls_without_a_login_for_connect_is_refused() -> None:
+    with pytest.raises(SettingsError, match="connectUser: is needed with transportSecurity tls"):
+        load(**(TLS | {"connectUser": ""}))
+
+
+def test_tls_leaves_no_worker_on_swarm_without_a_login() -> None:
+    program = run_program("prod", **TLS)
+
+    spec = program.one("docker:index/service:Service", "connect").inputs["taskSpec"]["containerSpec"]
+    assert spec["env"]["CONNECT_LISTENERS"] == "http://0.0.0.0:8083"
+    assert "CONNECT_REST_EXTENSION_CLASSES" in spec["env"]
+    assert {"/etc/cdc/jaas.conf", "/etc/cdc/connect-users.properties", "/etc/cdc/.curlrc"} <= {
+        each["fileName"] for each in spec["secrets"]
+    }
