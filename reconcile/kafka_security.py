@@ -15,7 +15,6 @@ from reconcile.model import PipelineSettings
 _TELLING: Final = (
     KafkaError._AUTHENTICATION,  # noqa: SLF001 librdkafka's public name
     KafkaError._SSL,  # noqa: SLF001 librdkafka's public name
-    KafkaError._TRANSPORT,  # noqa: SLF001 librdkafka's public name
 )
 """Faults of a connection, the most telling first."""
 
@@ -73,4 +72,6 @@ def last_fault(consumer: Consumer, faults: Sequence[KafkaError]) -> str:
         for fault in reversed(faults):
             if fault.code() == code:
                 return str(fault.str())
+    if any(fault.code() == KafkaError._ALL_BROKERS_DOWN for fault in faults):  # noqa: SLF001 librdkafka's public name
+        return "no connection lasts: no broker runs there, or it wants TLS or a login that this client was not given"
     return ""

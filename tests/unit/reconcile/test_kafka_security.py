@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError
 
 from reconcile.errors import ConfigError
-from reconcile.kafka_security import KafkaSecurity, kafka_properties
+from reconcile.kafka_security import KafkaSecurity, kafka_properties, last_fault
 from reconcile.model import PipelineSettings
 
 
@@ -43,3 +44,25 @@ def test_without_an_authority_the_systems_own_are_asked() -> None:
 
 def test_the_password_is_not_shown() -> None:
     assert "hidden" not in repr(KafkaSecurity(mechanism="PLAIN", username="me", password="hidden"))
+
+
+class Polled:
+    """A consumer that has nothing more to say."""
+
+    def poll(self, timeout: float) -> None:
+        assert timeout == 0
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        ([], ""),
+        ([KafkaError._ALL_BROKERS_DOWN], "wants TLS or a login"),
+        ([KafkaError._ALL_BROKERS_DOWN, KafkaError._SSL, KafkaError._ALL_BROKERS_DOWN], "_SSL"),
+        ([KafkaError._SSL, KafkaError._AUTHENTICATION], "_AUTHENTICATION"),
+    ],
+)
+def test_the_most_telling_fault_is_said(codes: list[int], said: str) -> None:
+    faults = [KafkaError(code, KafkaError(code).name()) for code in codes]
+    assert said in last_fault(Polled(), faults)
+    assert bool(last_fault(Polled(), faults)) is bool(codes)
