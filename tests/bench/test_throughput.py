@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 from psycopg import sql
 
 from ops.demo_rows import INSERT_USER, user_row
+from ops.dlq.queue import Kafka
 from tests.support.figures import show
 from tests.support.pipeline import Pipeline, wait_until
 
@@ -43,7 +44,7 @@ def ends(pipeline: Pipeline) -> dict[int, int]:
 def kafka_consumer(pipeline: Pipeline) -> Consumer:
     return Consumer(
         {
-            "bootstrap.servers": pipeline.outputs.endpoints["kafka"],
+            **Kafka.of(pipeline.outputs).properties(),
             "group.id": f"bench-{uuid4()}",
             "isolation.level": "read_committed",
             "enable.auto.commit": False,

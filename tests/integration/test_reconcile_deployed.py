@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from cassandra import Unauthorized
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, Session
 
+from components.tls.trust import ca_path
+from tests.support.databases import pipeline_settings
 from tests.support.pipeline import PROJECT, STACK, Pipeline, run, wait_until
 
 pytestmark = pytest.mark.integration
@@ -210,8 +213,8 @@ def host_config(pipeline: Pipeline, folder: Path, **sections: Any) -> Path:
         path.write_text(f"username={user}\npassword={password}\n")
         config[database]["credentials_file"] = str(path)
     config["scylla"]["contact_points"] = [endpoints["scylla"]]
-    config["postgres"] |= {"host": host, "port": int(port)}
-    config["pipeline"] |= {"connect_url": endpoints["connect"], "kafka_bootstrap_servers": endpoints["kafka"]}
+    config["postgres"] |= {"host": host, "port": int(port), "sslrootcert": ca_path(pipeline.outputs.trusted)}
+    config["pipeline"] |= asdict(pipeline_settings(pipeline.outputs))
     config["tables"] = [table for table in config["tables"] if table["source"] == "shop.users"]
     config["run"] |= {"spool_directory": str(folder / "spool")}
     for name, section in sections.items():

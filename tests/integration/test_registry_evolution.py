@@ -16,6 +16,7 @@ from components.avro_evolution import evolve_value
 from components.registry_client import RegistryClient, subjects_of
 from components.scylla.metadata import SourceColumn, SourceTable, read_source_table
 from components.scylla.session import Credentials, open_session
+from ops.dlq.queue import Kafka
 from tests.support.pipeline import Pipeline, wait_until
 
 pytestmark = pytest.mark.integration
@@ -134,7 +135,7 @@ def test_records_are_in_the_registrys_wire_format(pipeline: Pipeline, registered
     """A zero byte, four bytes of schema id, Avro: what every Confluent client reads."""
     topic = pipeline.outputs.topics[TABLE]
     consumer = Consumer(
-        {"bootstrap.servers": pipeline.outputs.endpoints["kafka"], "group.id": f"wire-{uuid4()}",
+        {**Kafka.of(pipeline.outputs).properties(), "group.id": f"wire-{uuid4()}",
          "isolation.level": "read_committed", "enable.auto.commit": False}
     )  # fmt: skip
     try:

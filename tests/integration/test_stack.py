@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from components.kafka_connect.client import ConnectClient
 from tests.support.commands import cdc
 from tests.support.pipeline import Pipeline, bring_up, run, wait_until
 
@@ -86,7 +85,11 @@ def test_a_failing_connector_fails_up_with_its_own_message(pipeline: Pipeline, t
     env += [f"{key}={value}" for key, value in pipeline.cli.variables.items() if key in {"PATH", "PULUMI_HOME"}]
     pulumi = [*env, pipeline.cli.tools.binary, "--non-interactive", "--cwd", str(program)]
     run(*pulumi, "stack", "init", "failing", "--no-select")
-    run(*pulumi, "config", "set", "url", pipeline.outputs.endpoints["connect"], "--stack", "failing")
+    settings = {"url": pipeline.outputs.endpoints["connect"], "tlsCaCertificate": pipeline.outputs.trusted}
+    if login := pipeline.outputs.connect:
+        settings |= {"connectUser": login.username, "connectPassword": login.password}
+    for key, value in settings.items():
+        run(*pulumi, "config", "set", "--secret", key, value, "--stack", "failing")
 
     with pytest.raises(AssertionError) as failure:
         run(*pulumi, "up", "--yes", "--skip-preview", "--stack", "failing")
@@ -94,7 +97,7 @@ def test_a_failing_connector_fails_up_with_its_own_message(pipeline: Pipeline, t
     message = str(failure.value)
     assert "doomed-sink" in message
     assert "3D000" in message, message  # PostgreSQL: the database does not exist
-    with ConnectClient(pipeline.outputs.endpoints["connect"]) as client:
+    with pipeline.connect() as client:
         client.delete("doomed-sink")
 
 

@@ -24,6 +24,8 @@ from cassandra.cluster import Cluster, ExecutionProfile, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
 from components.kafka_connect.client import ConnectClient
+from components.tls.trust import ca_path
+from ops.connect import connect_client
 from ops.outputs import StackOutputs
 from ops.processes import Completed
 from ops.pulumi_cli import PulumiCli
@@ -37,6 +39,8 @@ STACK = os.environ.get("CDC_TEST_STACK", "ci")
 PORT_OFFSET = int(os.environ.get("CDC_TEST_PORT_OFFSET", "3000"))
 """The tests' stack stays out of the way of one that a person has brought up, and of another checkout's. All its ports
 are below 32768, where Linux begins to hand out ports to clients."""
+TLS = os.environ.get("CDC_TEST_TLS") == "1"
+"""Whether the stack's servers take TLS and logins only (`make test-tls`)."""
 UP_TIMEOUT_SECONDS = 60 * 60
 POLL_SECONDS = 0.1
 CQL_TIMEOUT_SECONDS = 30
@@ -47,6 +51,8 @@ def write_stack_file() -> Path:
     path = PROJECT / f"Pulumi.{STACK}.yaml"
     config = yaml.safe_load((path if path.exists() else PROJECT / "Pulumi.testbed.yaml").read_text())
     config["config"]["scylla-pg-cdc:portOffset"] = PORT_OFFSET
+    if TLS:
+        config["config"] |= {"scylla-pg-cdc:transportSecurity": "tls", "scylla-pg-cdc:connectUser": "cdc"}
     tables = config["config"]["scylla-pg-cdc:tables"]
     tables += [table for table in lab.TABLES if table["source"] not in {present["source"] for present in tables}]
     path.write_text(yaml.safe_dump(config, sort_keys=False))
@@ -118,7 +124,7 @@ class Pipeline:
     @contextmanager
     def connect(self) -> Iterator[ConnectClient]:
         """A client of the Connect workers."""
-        with ConnectClient(self.outputs.endpoints["connect"]) as client:
+        with connect_client(self.outputs) as client:
             yield client
 
     @contextmanager
@@ -153,6 +159,8 @@ class Pipeline:
             dbname=self.outputs.postgres_database,
             user=self.outputs.postgres.username,
             password=self.outputs.postgres.password,
+            sslmode=self.outputs.postgres_sslmode,
+            sslrootcert=ca_path(self.outputs.trusted),
             autocommit=True,
         ) as connection:
             yield connection
