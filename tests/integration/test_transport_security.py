@@ -1,0 +1,152 @@
+"""A stack with `transportSecurity: tls`: what it refuses, and that nothing in it goes around TLS (`make test-tls`)."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from components import ports
+from components.kafka_connect.errors import ConnectRejected, ConnectUnavailable
+from components.tls.authority import Authority, new_authority
+from components.tls.trust import client_context
+from ops.connect import connect_client
+from ops.databases import open_postgres
+from ops.dlq.queue import Kafka, Queue
+from ops.errors import OpsError
+from ops.outputs import Login, StackOutputs
+from tests.support.commands import cdc
+from tests.support.pipeline import TLS, Pipeline, run
+
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(not TLS, reason="the stack is without TLS: make test-tls")]
+
+SOMEBODY_ELSE = Authority.parse(new_authority("somebody else")).certificate_pem
+
+
+@pytest.fixture(scope="module")
+def outputs(pipeline: Pipeline) -> StackOutputs:
+    return pipeline.outputs
+
+
+def wrong(login: Login | None) -> Login:
+    assert login
+    return Login(login.username, "wrong")
+
+
+def test_rows_arrive_and_are_changed_and_deleted(pipeline: Pipeline) -> None:
+    done = cdc("smoke", "--rows", "5")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    pipeline.assert_no_task_failed()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"trusted": SOMEBODY_ELSE}, "certificate verify failed"),
+        ({"postgres": "wrong"}, "password authentication failed"),
+        ({"postgres_sslmode": "disable"}, "pg_hba.conf rejects connection .* no encryption"),
+    ],
+    ids=["wrong authority", "wrong password", "plain client"],
+)
+def test_postgresql_refuses(outputs: StackOutputs, changed: dict[str, Any], said: str) -> None:
+    if "postgres" in changed:
+        changed = {"postgres": wrong(outputs.postgres)}
+    with pytest.raises(psycopg.OperationalError, match=said):
+        open_postgres(replace(outputs, **changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"trusted": SOMEBODY_ELSE}, "certificate verify failed"),
+        ({"kafka": "wrong"}, "Authentication failed .* invalid credentials"),
+        ({"kafka": None, "kafka_sasl_mechanism": ""}, "wants TLS or a login"),
+        ({"kafka_tls": False, "kafka": None, "kafka_sasl_mechanism": ""}, "wants TLS or a login"),
+    ],
+    ids=["wrong authority", "wrong password", "no login", "plain client"],
+)
+def test_brokers_refuse(outputs: StackOutputs, changed: dict[str, Any], said: str) -> None:
+    if changed.get("kafka") == "wrong":
+        changed = {"kafka": wrong(outputs.kafka)}
+    kafka = Kafka.of(replace(outputs, **changed))
+    with pytest.raises(OpsError, match=said):
+        Queue(kafka, outputs.topics["dlq"], outputs.topics["dlq_ledger"]).letters()
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "said"),
+    [
+        ({"trusted": SOMEBODY_ELSE}, ConnectRejected, "certificate that is not trusted here"),
+        ({"connect": "wrong"}, ConnectRejected, "401 .* set connectUser and connectPassword"),
+        ({"connect": None}, ConnectRejected, "401 .* set connectUser and connectPassword"),
+        ({"endpoints": "plain"}, ConnectUnavailable, "does not answer"),
+    ],
+    ids=["wrong authority", "wrong password", "no login", "plain client"],
+)
+def test_connect_refuses(outputs: StackOutputs, changed: dict[str, Any], error: type[Exception], said: str) -> None:
+    if changed.get("connect") == "wrong":
+        changed = {"connect": wrong(outputs.connect)}
+    if "endpoints" in changed:
+        plain = outputs.endpoints["connect"].replace("https://", "http://")
+        changed = {"endpoints": {**outputs.endpoints, "connect": plain}}
+    with (
+        connect_client(replace(outputs, **changed), retry_timeout_seconds=0) as client,
+        pytest.raises(error, match=said),
+    ):
+        client.connectors()
+
+
+def test_every_connection_to_postgresql_is_encrypted(pipeline: Pipeline) -> None:
+    with pipeline.postgres() as connection:
+        found = connection.execute(
+            "SELECT usename, application_name, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid)"
+            " WHERE client_addr IS NOT NULL"
+        ).fetchall()
+
+    assert "cdc_writer" in {user for user, _, _ in found}
+    assert [each for each in found if not each[2]] == []
+
+
+def test_brokers_let_nobody_in_between_them_without_a_certificate(pipeline: Pipeline) -> None:
+    (network,) = pipeline.container("kafka-1")["NetworkSettings"]["Networks"].values()
+    context = client_context(pipeline.outputs.trusted)
+    context.check_hostname = False  # the port is not published: the address is the container's own
+
+    with (
+        socket.create_connection((network["IPAddress"], ports.KAFKA_BROKERS), timeout=10) as connection,
+        context.wrap_socket(connection) as encrypted,
+        # With TLS 1.3 a client hears of it when it reads.
+        pytest.raises(ssl.SSLError, match="alert"),
+    ):
+        encrypted.recv(1)
+
+
+def test_no_private_key_and_no_login_lies_open(pipeline: Pipeline) -> None:
+    listed = {}
+    for service in ("postgres", "kafka-1", "schema-registry", "connect-1", "connect-restarter", "reconcile"):
+        paths = run("docker", "exec", pipeline.outputs.containers[service], "find", "/etc/cdc", "-type", "f", "-printf",
+                    "%m %p\n").stdout.splitlines()  # fmt: skip
+        listed[service] = {path: mode for mode, path in (line.split(" ", 1) for line in paths)}
+
+    open_to_all = {path for files in listed.values() for path, mode in files.items() if mode != "400"}
+    assert open_to_all <= {"/etc/cdc/ca.pem", "/etc/cdc/server.crt", "/etc/cdc/pg_hba.conf"}
+    assert "/etc/cdc/server.key" in listed["postgres"]
+    assert "/etc/cdc/jaas.conf" in listed["connect-1"]
+
+
+def test_the_authoritys_key_is_in_no_state(pipeline: Pipeline) -> None:
+    authority = pipeline.pulumi("config", "get", "tlsAuthority").stdout
+    key = authority[authority.index("-----BEGIN PRIVATE KEY") :].splitlines()[1]
+    state = pipeline.pulumi("stack", "export", "--show-secrets").stdout
+
+    assert key
+    assert key not in state
+    resources = json.loads(state)["deployment"]["resources"]
+    certificates = [resource for resource in resources if resource["type"].endswith("tls:ServerCertificate")]
+    assert {resource["inputs"]["names"][0] for resource in certificates} == {"postgres", "kafka-1", "connect-1"}
