@@ -39,6 +39,6 @@ def jaas_file(sections: Mapping[str, pulumi.Input[str]], owner_uid: int) -> File
     return File(JAAS_PATH, content, secret=True, owner_uid=owner_uid)
 
 
-def with_jvm_option(env: Mapping[str, str], variable: str) -> dict[str, str]:
-    """An environment in which Java reads the file as well."""
-    return {**env, variable: f"{env.get(variable, '')} {JVM_OPTION}".strip()}
+def with_jvm_option(env: Mapping[str, str], variable: str, option: str = JVM_OPTION) -> dict[str, str]:
+    """An environment in which Java reads the file as well, or takes another option."""
+    return {**env, variable: f"{env.get(variable, '')} {option}".strip()}

@@ -28,6 +28,7 @@ from components.service import Host, Service, ServiceArgs, named_volume
 from components.swarm_service import Placement, SwarmService
 from components.tls.certificate import ServerCertificate
 from components.tls.files import CA_PATH
+from components.tls.truststore import TrustStore
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
 from components.vault.secrets import AppRole, static_login
 from infra.images import Images
@@ -66,8 +67,11 @@ class ConnectWorkers:
         self._images = images
         self._host = host
 
-    def bring_up(self, kafka: Kafka, vault: Vault, role: AppRole, wait_for: Sequence[pulumi.Resource]) -> Connect:
+    def bring_up(
+        self, services: tuple[Kafka, Registry], vault: Vault, role: AppRole, wait_for: Sequence[pulumi.Resource]
+    ) -> Connect:
         """Start agent and workers, or find existing ones; the gate opens when the REST API answers."""
+        kafka, registry = services
         settings = self._settings.connect
         if settings.mode == "external":
             gate = _connect_gate(settings.url, [], self._rest(None))
@@ -95,6 +99,7 @@ class ConnectWorkers:
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             monitored=self._settings.monitoring.enabled,
             trusted=self._settings.transport.trusted,
+            truststore=self._truststore(registry),
             kafka=kafka.clients[CONNECT_USER],
             rest=self._rest(self._certificate()),
         )
@@ -164,6 +169,11 @@ class ConnectWorkers:
         if settings.mode != "container":
             return None
         return server_certificate(self._settings, self._host, "connect", worker_aliases(settings.workers))
+
+    def _truststore(self, registry: Registry) -> TrustStore | None:
+        """Where a client of the workers that knows no PEM speaks TLS, and not with the system's authorities."""
+        trusted = self._settings.transport.trusted
+        return TrustStore("connect", trusted) if trusted and registry.url_inside.startswith("https:") else None
 
     def _rest(self, certificate: ServerCertificate | None) -> RestSecurity:
         settings = self._settings.connect

@@ -170,6 +170,10 @@ class Platform:
                 replication_factor=self._settings.kafka.replication_factor,
                 monitored=self._monitored,
                 kafka=kafka.clients[REGISTRY_USER],
+                certificate=server_certificate(
+                    self._settings, self._host, "schema-registry", [SchemaRegistry.host_inside]
+                ),
+                trusted=self._settings.transport.trusted,
             ),
             pulumi.ResourceOptions.merge(
                 self._ours(), pulumi.ResourceOptions(depends_on=[kafka.server.gate, *kafka.ready])

@@ -59,7 +59,7 @@ def deploy(settings: Settings) -> None:
     secrets = pipeline_secrets(settings, vault, (scylla, postgres), [*sources, *targets.ready])
 
     connect = ConnectWorkers(settings, engine, images, host).bring_up(
-        kafka, vault, secrets.roles[CONNECT_ROLE], [*topics, *kafka.ready]
+        (kafka, registry), vault, secrets.roles[CONNECT_ROLE], [*topics, *kafka.ready]
     )
     connectors(settings, connect, (scylla, postgres, registry), [*topics, *levels, *sources, *targets.ready])
 

@@ -24,7 +24,7 @@ from components.kafka_connect.errors import (
 from components.kafka_connect.status import ConnectorStatus, parse_status
 from components.probes import honours_proxies
 from components.provider_errors import redact
-from components.tls.trust import client_context
+from components.tls.trust import client_context, distrust
 
 T = TypeVar("T")
 
@@ -214,11 +214,8 @@ class ConnectClient:
         try:
             response = self._http.request(method, path, json=body)
         except httpx.TransportError as error:
-            if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise ConnectRejected(
-                    f"Kafka Connect at {redact(self._url)} shows a certificate that is not trusted here ({error}); "
-                    "tlsCaCertificate in the stack's config names further authorities"
-                ) from error
+            if reason := distrust(error):
+                raise ConnectRejected(f"Kafka Connect at {redact(self._url)} {reason}") from error
             raise ConnectUnavailable(
                 f"Kafka Connect at {redact(self._url)} does not answer ({type(error).__name__}: {error}); "
                 "see whether the worker runs and what it logs"

@@ -13,7 +13,8 @@ from components.kafka_connect.rest import OPEN, RestSecurity
 from components.kafka_security import PLAIN_ACCESS, KafkaAccess
 from components.observability.jmx import jmx_environment
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
-from components.tls.files import trusted_files
+from components.tls.files import TRUSTSTORE_OPTIONS, trusted_files, truststore_file
+from components.tls.truststore import TrustStore
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
 PLUGIN_PATH = "/usr/share/java,/usr/share/cdc-plugins"
@@ -47,6 +48,8 @@ class WorkerArgs:
     """The image holds the JMX exporter, and it is to run."""
     trusted: str = ""
     """Authorities (PEM) by which the worker and its connectors verify servers."""
+    truststore: TrustStore | None = None
+    """The same for clients that know Java's own format only, such as converters for the schema registry."""
     kafka: KafkaAccess = PLAIN_ACCESS
     """How the worker and its connectors get in at the brokers."""
     rest: RestSecurity = OPEN
@@ -115,6 +118,8 @@ def _worker_env(args: WorkerArgs, advertised_host: str) -> dict[str, str]:
 
 def _jvm_options(args: WorkerArgs) -> dict[str, str]:
     options = jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored)
+    if args.truststore:
+        options = with_jvm_option(options, "KAFKA_OPTS", TRUSTSTORE_OPTIONS)
     return with_jvm_option(options, "KAFKA_OPTS") if _jaas_sections(args) else options
 
 
@@ -132,6 +137,7 @@ def _files(args: WorkerArgs) -> list[File]:
     sections = _jaas_sections(args)
     return [
         *trusted_files(args.trusted),
+        *([truststore_file(args.truststore)] if args.truststore else []),
         *([jaas_file(sections, APP_UID)] if sections else []),
         *args.rest.files(),
     ]

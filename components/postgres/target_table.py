@@ -32,7 +32,7 @@ from components.scylla.provider import (
     diff_inputs,
     inputs_only,
 )
-from components.tls.trust import ca_path, trusted_pem
+from components.tls.trust import ca_path
 
 ADMIN_USER_KEY: Final = "postgresAdminUser"
 ADMIN_PASSWORD_KEY: Final = "postgresAdminPassword"  # noqa: S105 the name of a key, not a password
@@ -96,7 +96,6 @@ class TargetTableProvider(ScyllaProvider):
 
     _pg_user: str = DEFAULT_ADMIN_USER
     _pg_password: str = ""
-    _trusted: str = ""
 
     @staticmethod
     def connect_postgres(parameters: Mapping[str, Any]) -> AbstractContextManager[PgConnection]:
@@ -108,7 +107,6 @@ class TargetTableProvider(ScyllaProvider):
         super().configure(req)
         self._pg_user = req.config.get(ADMIN_USER_KEY) or DEFAULT_ADMIN_USER
         self._pg_password = req.config.get(ADMIN_PASSWORD_KEY) or ""
-        self._trusted = trusted_pem(req.config.get)
 
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
         """Update when an input changed or the last refresh found that columns are missing or differ."""

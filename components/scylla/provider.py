@@ -18,6 +18,7 @@ from components.scylla.session import (
     open_session,
     split_contact_points,
 )
+from components.tls.trust import trusted_pem
 from components.unknowns import has_unknowns
 
 ADMIN_USER_KEY: Final = "scyllaAdminUser"
@@ -48,6 +49,7 @@ class ScyllaProvider(ResourceProvider):
     """Per input, what tells what is wrong with its value."""
 
     _admin: Credentials | None = None
+    _trusted: str = ""
 
     @staticmethod
     def connect(contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
@@ -55,7 +57,8 @@ class ScyllaProvider(ResourceProvider):
         return open_session(contact_points, credentials)
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Take the administrator's credentials from the stack's configuration."""
+        """Take the administrator's credentials and the trusted authorities from the stack's configuration."""
+        self._trusted = trusted_pem(req.config.get)
         password = req.config.get(ADMIN_PASSWORD_KEY)
         if password:
             self._admin = Credentials(req.config.get(ADMIN_USER_KEY) or DEFAULT_ADMIN_USER, password)

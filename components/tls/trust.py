@@ -41,6 +41,16 @@ def client_context(trusted: str) -> ssl.SSLContext:
     return context
 
 
+def distrust(error: Exception) -> str:
+    """What to say of a failed request where the server's certificate is the cause; else empty."""
+    if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+        return ""
+    return (
+        f"shows a certificate that is not trusted here ({error}); "
+        f"{CA_KEY} in the stack's config names further authorities"
+    )
+
+
 def ca_path(trusted: str) -> str | None:
     """A file with these certificates for libpq, which takes no others; None where there are none."""
     return _file(trusted) if trusted else None

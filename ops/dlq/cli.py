@@ -62,7 +62,7 @@ def _open(stack: str) -> Iterator[_Opened]:
     workspace = Workspace()
     outputs = workspace.outputs(workspace.existing_stack(stack))
     kafka = Kafka.of(outputs)
-    with Decoder(outputs.endpoints["schema_registry"]) as decoder:
+    with Decoder(outputs.endpoints["schema_registry"], trusted=outputs.trusted) as decoder:
         yield _Opened(outputs, Queue(kafka, outputs.topics["dlq"], outputs.topics["dlq_ledger"]), decoder)
 
 

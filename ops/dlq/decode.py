@@ -16,6 +16,7 @@ import fastavro
 import httpx
 
 from components.http_retry import REQUEST_TIMEOUT_SECONDS, request_with_retries
+from components.tls.trust import client_context, distrust
 from ops.errors import OpsError
 from reconcile.values_text import date_text, timestamp_text
 
@@ -37,11 +38,15 @@ class UndecodableError(Exception):
 
 
 class Decoder:
-    """Decodes with the schemas of one registry, each of which is fetched once."""
+    """Decodes with the schemas of one registry, each of which is fetched once.
 
-    def __init__(self, registry_url: str, transport: httpx.BaseTransport | None = None) -> None:
+    `trusted` are authorities (PEM) by which the registry is verified, besides the system's own.
+    """
+
+    def __init__(self, registry_url: str, transport: httpx.BaseTransport | None = None, *, trusted: str = "") -> None:
         self._url = registry_url.rstrip("/")
-        self._http = httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS, transport=transport)
+        verify = client_context(trusted)
+        self._http = httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS, transport=transport, verify=verify)
         self._schemas: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -74,8 +79,9 @@ class Decoder:
             try:
                 answer = request_with_retries(self._http, "GET", f"{self._url}/schemas/ids/{schema_id}")
             except httpx.TransportError as error:
+                reason = distrust(error) or f"does not answer ({type(error).__name__})"
                 raise OpsError(
-                    f"The schema registry at {self._url} does not answer ({type(error).__name__}).",
+                    f"The schema registry at {self._url} {reason}.",
                     "`make status` shows whether it runs.",
                 ) from None
             if answer.is_error:

@@ -114,25 +114,28 @@ def test_brokers_do_not_create_topics(pipeline: Pipeline) -> None:
 
 def test_the_registry_enforces_backward_compatibility_and_keeps_ids_over_a_restart(pipeline: Pipeline) -> None:
     topic = pipeline.outputs.topics["shop.users"]
-    url = pipeline.outputs.endpoints["schema_registry"]
+
+    def ask(path: str) -> httpx.Response:
+        with pipeline.registry_http() as http:
+            return http.get(path)
 
     def subject() -> dict[str, object] | None:
         try:
-            answer = httpx.get(f"{url}/subjects/{topic}-value/versions/latest", timeout=10)
+            answer = ask(f"/subjects/{topic}-value/versions/latest")
         except httpx.TransportError:
             return None
         return dict(answer.json()) if answer.status_code == httpx.codes.OK else None
 
     before = wait_until("the connector has registered its schema", subject)
     assert before
-    assert httpx.get(f"{url}/config", timeout=10).json()["compatibilityLevel"] == "BACKWARD"
+    assert ask("/config").json()["compatibilityLevel"] == "BACKWARD"
 
     pipeline.restart("schema-registry")
 
     after = wait_until("the registry answers again", subject)
     assert after
     assert after["id"] == before["id"]
-    assert httpx.get(f"{url}/config", timeout=10).json()["compatibilityLevel"] == "BACKWARD"
+    assert ask("/config").json()["compatibilityLevel"] == "BACKWARD"
 
 
 def test_status_says_that_everything_runs(pipeline: Pipeline) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from components import ports
 from components.kafka_connect.errors import ConnectRejected, ConnectUnavailable
+from components.registry_client import RegistryError
 from components.tls.authority import Authority, new_authority
 from components.tls.trust import client_context
 from ops.connect import connect_client
@@ -20,6 +21,7 @@ from ops.databases import open_postgres
 from ops.dlq.queue import Kafka, Queue
 from ops.errors import OpsError
 from ops.outputs import Login, StackOutputs
+from ops.schema.check import open_registry
 from tests.support.commands import cdc
 from tests.support.pipeline import TLS, Pipeline, run
 
@@ -36,6 +38,12 @@ def outputs(pipeline: Pipeline) -> StackOutputs:
 def wrong(login: Login | None) -> Login:
     assert login
     return Login(login.username, "wrong")
+
+
+def plain(outputs: StackOutputs, service: str) -> dict[str, Any]:
+    """Outputs that name a service's address without TLS."""
+    address = outputs.endpoints[service].replace("https://", "http://")
+    return {"endpoints": {**outputs.endpoints, service: address}}
 
 
 def test_rows_arrive_and_are_changed_and_deleted(pipeline: Pipeline) -> None:
@@ -93,13 +101,23 @@ def test_connect_refuses(outputs: StackOutputs, changed: dict[str, Any], error: 
     if changed.get("connect") == "wrong":
         changed = {"connect": wrong(outputs.connect)}
     if "endpoints" in changed:
-        plain = outputs.endpoints["connect"].replace("https://", "http://")
-        changed = {"endpoints": {**outputs.endpoints, "connect": plain}}
+        changed = plain(outputs, "connect")
     with (
         connect_client(replace(outputs, **changed), retry_timeout_seconds=0) as client,
         pytest.raises(error, match=said),
     ):
         client.connectors()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"trusted": SOMEBODY_ELSE}, "certificate that is not trusted here"), (None, "refused GET /config with 400")],
+    ids=["wrong authority", "plain client"],
+)
+def test_the_registry_refuses(outputs: StackOutputs, changed: dict[str, Any] | None, said: str) -> None:
+    altered = replace(outputs, **(changed or plain(outputs, "schema_registry")))
+    with open_registry(altered) as client, pytest.raises(RegistryError, match=said):
+        client.level()
 
 
 def test_every_connection_to_postgresql_is_encrypted(pipeline: Pipeline) -> None:
@@ -135,7 +153,9 @@ def test_no_private_key_and_no_login_lies_open(pipeline: Pipeline) -> None:
         listed[service] = {path: mode for mode, path in (line.split(" ", 1) for line in paths)}
 
     open_to_all = {path for files in listed.values() for path, mode in files.items() if mode != "400"}
-    assert open_to_all <= {"/etc/cdc/ca.pem", "/etc/cdc/server.crt", "/etc/cdc/pg_hba.conf"}
+    assert open_to_all <= {
+        *("/etc/cdc/ca.pem", "/etc/cdc/trusted.p12", "/etc/cdc/server.crt", "/etc/cdc/pg_hba.conf"),
+    }
     assert "/etc/cdc/server.key" in listed["postgres"]
     assert "/etc/cdc/jaas.conf" in listed["connect-1"]
 
@@ -149,4 +169,6 @@ def test_the_authoritys_key_is_in_no_state(pipeline: Pipeline) -> None:
     assert key not in state
     resources = json.loads(state)["deployment"]["resources"]
     certificates = [resource for resource in resources if resource["type"].endswith("tls:ServerCertificate")]
-    assert {resource["inputs"]["names"][0] for resource in certificates} == {"postgres", "kafka-1", "connect-1"}
+    assert {resource["inputs"]["names"][0] for resource in certificates} == {
+        *("postgres", "kafka-1", "connect-1", "schema-registry"),
+    }

@@ -50,5 +50,5 @@ class DeadLetters:
 @contextmanager
 def dead_letters(pipeline: Pipeline) -> Iterator[DeadLetters]:
     """Open the queue of a stack."""
-    with Decoder(pipeline.outputs.endpoints["schema_registry"]) as decoder:
+    with Decoder(pipeline.outputs.endpoints["schema_registry"], trusted=pipeline.outputs.trusted) as decoder:
         yield DeadLetters(pipeline, decoder)

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+import httpx
 import psycopg
 import yaml
 from cassandra.auth import PlainTextAuthProvider
@@ -24,7 +25,8 @@ from cassandra.cluster import Cluster, ExecutionProfile, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
 from components.kafka_connect.client import ConnectClient
-from components.tls.trust import ca_path
+from components.registry_client import RegistryClient
+from components.tls.trust import ca_path, client_context
 from ops.connect import connect_client
 from ops.outputs import StackOutputs
 from ops.processes import Completed
@@ -126,6 +128,15 @@ class Pipeline:
         """A client of the Connect workers."""
         with connect_client(self.outputs) as client:
             yield client
+
+    def registry(self) -> RegistryClient:
+        """A client of the schema registry."""
+        return RegistryClient(self.outputs.endpoints["schema_registry"], trusted=self.outputs.trusted)
+
+    def registry_http(self) -> httpx.Client:
+        """The same for what our own client does not ask for."""
+        verify = client_context(self.outputs.trusted)
+        return httpx.Client(base_url=self.outputs.endpoints["schema_registry"], verify=verify, timeout=30)
 
     @contextmanager
     def scylla(self) -> Iterator[Session]:

@@ -89,7 +89,7 @@ def readable_places(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
         ("vault", f"{endpoints['vault']}/v1/sys/health"),
         ("metrics", endpoints["reconcile"]),
     ):
-        yield f"GET {name}", httpx.get(url, timeout=10).text
+        yield f"GET {name}", httpx.get(url, verify=client_context(pipeline.outputs.trusted), timeout=10).text
     yield "audit log", audit_text(pipeline)
     yield "process list", run("ps", "-eww", "-o", "args").stdout
 

@@ -21,6 +21,7 @@ from components.provider_errors import ProviderError
 from components.tls.authority import KEYSTORE_PASSWORD, Authority, AuthorityError, certificates_problem, new_authority
 from components.tls.certificate import AUTHORITY_KEY, RENEW_DAYS, VALID_DAYS, CertificateProvider
 from components.tls.trust import CA_KEY, ca_path, client_context, trusted_pem
+from components.tls.truststore import TrustStoreProvider, java_truststore
 
 NOW = datetime.now(UTC)
 OURS, OTHERS = new_authority("ours"), new_authority("others")
@@ -179,6 +180,24 @@ def test_libpq_gets_a_file_and_no_file_where_there_is_no_tls() -> None:
     assert Path(path).read_text() == "certificates"
     assert ca_path("certificates") == path
     assert ca_path("") is None
+
+
+def test_java_gets_every_authority_that_is_trusted() -> None:
+    both = [Authority.parse(each).certificate_pem for each in (OURS, OTHERS)]
+    key, certificate, more = pkcs12.load_key_and_certificates(
+        java_truststore("".join(both)), KEYSTORE_PASSWORD.encode()
+    )
+    assert (key, certificate) == (None, None)
+    assert {x509.load_pem_x509_certificate(each.encode()) for each in both} == set(more)
+
+
+def test_javas_file_is_made_anew_for_other_authorities_only() -> None:
+    ours, others = (Authority.parse(each).certificate_pem for each in (OURS, OTHERS))
+    provider = TrustStoreProvider()
+    state = provider.create({"trusted": ours}).outs or {}
+    assert provider.diff("truststore", state, {"trusted": ours}).changes is False
+    assert provider.diff("truststore", state, {"trusted": others}).changes is True
+    assert provider.update("truststore", state, {"trusted": others}).outs != state
 
 
 def test_only_certificates_may_be_trusted() -> None:

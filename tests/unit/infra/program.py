@@ -82,6 +82,7 @@ class Recorder(Mocks):
             "certificate_pem": f"certificate of {args.name}\n",
             "private_key_pem": f"key of {args.name}\n",
             "keystore_base64": "a2V5c3RvcmU=",
+            "truststore_base64": "dHJ1c3RzdG9yZQ==",
         }
         return f"{args.name}-id", {**made_up, **args.inputs}
 

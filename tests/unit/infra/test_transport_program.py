@@ -212,6 +212,40 @@ def test_connect_speaks_https_and_asks_for_a_login(secured: Program) -> None:
     assert {uploads[path]["permissions"] for path in ("/etc/cdc/server.p12", "/etc/cdc/.curlrc")} == {"0400"}
 
 
+def test_the_registry_speaks_https_and_is_verified_by_every_client(secured: Program) -> None:
+    env = dict(each.split("=", 1) for each in container(secured, "schema-registry")["envs"])
+    assert env["SCHEMA_REGISTRY_LISTENERS"] == "https://0.0.0.0:8081"
+    assert env["SCHEMA_REGISTRY_INTER_INSTANCE_PROTOCOL"] == "https"
+    assert env["SCHEMA_REGISTRY_SSL_KEYSTORE_LOCATION"] == "/etc/cdc/server.p12"
+    assert files(secured, "schema-registry")["/etc/cdc/server.p12"] == "a2V5c3RvcmU="
+    assert (
+        container(secured, "schema-registry")["healthcheck"]["tests"][1]
+        == "curl -fsS --cacert /etc/cdc/ca.pem https://localhost:8081/subjects"
+    )
+    assert secured.one("tls:ServerCertificate", "schema-registry").inputs["names"][0] == "schema-registry"
+
+    for connector in ("scylla-source", "postgres-sink"):
+        config = secured.one("kafka-connect:Connector", connector).inputs["config"]
+        assert config["value.converter.schema.registry.url"] == "https://schema-registry:8081"
+    env = dict(each.split("=", 1) for each in container(secured, "connect-1")["envs"])
+    assert "-Djavax.net.ssl.trustStore=/etc/cdc/trusted.p12 -Djavax.net.ssl.trustStoreType=PKCS12" in env["KAFKA_OPTS"]
+    assert files(secured, "connect-1")["/etc/cdc/trusted.p12"] == "dHJ1c3RzdG9yZQ=="
+    assert secured.one("tls:TrustStore", "connect").inputs["trusted"] == CA
+    assert secured.one("gate:Gate", "schema-registry").inputs["address"] == "https://127.0.0.1:28081/subjects"
+    assert secured.outputs["endpoints"]["schema_registry"] == "https://127.0.0.1:28081"
+
+
+def test_the_systems_authorities_count_for_an_external_registry_unless_others_are_named() -> None:
+    external = {"registryMode": "external", "registryUrl": "https://registry.test"}
+    assert run_program("dev", **external).of_type("tls:TrustStore") == []
+
+    named = run_program("dev", **external, tlsCaCertificate=CA)
+    assert "/etc/cdc/trusted.p12" in files(named, "connect-1")
+    assert not any(
+        "trustStore" in each for each in container(run_program("dev", tlsCaCertificate=CA), "connect-1")["envs"]
+    )
+
+
 def test_what_calls_connect_logs_in_and_verifies_it(secured: Program) -> None:
     curlrc = 'user = "cdc:made-up-\\"connect"\ncacert = "/etc/cdc/ca.pem"\n'
     for name in ("connect-1", "connect-restarter"):
