@@ -28,7 +28,7 @@ from components.provider_errors import ProviderError, redact, short_errors
 from components.tls.trust import trusted_pem
 from components.unknowns import is_unknown
 
-GateKind = Literal["tcp", "http", "postgres", "cql", "kafka", "kafka-tls"]
+GateKind = Literal["tcp", "http", "postgres", "cql", "cql-tls", "kafka", "kafka-tls"]
 
 _POLL_SECONDS: Final = 1.0
 _PROBE_TIMEOUT_SECONDS: Final = 5.0
@@ -44,7 +44,7 @@ class GateArgs:
     """Name of the service, for messages."""
     kind: GateKind
     """`tcp`: the port accepts; `http`: the URL answers with an expected status; `postgres`, `cql`, `kafka`: the server
-    answers the first message of its protocol as a server that is ready; `kafka-tls`: the same over TLS."""
+    answers the first message of its protocol as a server that is ready; `cql-tls`, `kafka-tls`: so over TLS."""
     address: pulumi.Input[str]
     """`host:port`, or the URL for kind `http`."""
     timeout_seconds: pulumi.Input[int] = 120

@@ -15,7 +15,7 @@ import httpx
 
 from components.tls.trust import client_context
 
-KINDS: Final = ("tcp", "http", "postgres", "cql", "kafka", "kafka-tls")
+KINDS: Final = ("tcp", "http", "postgres", "cql", "cql-tls", "kafka", "kafka-tls")
 _TLS: Final = "-tls"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _CANNOT_CONNECT_NOW: Final = b"57P03"  # PostgreSQL: the database system is starting up or shutting down

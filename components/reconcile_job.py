@@ -33,6 +33,7 @@ class SourceDatabase:
     contact_points: Sequence[str]
     """`host:port` each."""
     datacenter: str
+    tls: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ def databases_config(source: SourceDatabase, target: TargetDatabase) -> dict[str
         "scylla": {
             "contact_points": list(source.contact_points),
             "datacenter": source.datacenter,
+            **({"ca_file": CA_PATH} if source.tls else {}),
             "credentials_file": f"{SECRETS_PATH}/scylla.properties",
         },
         "postgres": {

@@ -63,7 +63,7 @@ class Canary:
             host=self._host,
             image=self._images.reconcile_id(),
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
-            source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter),
+            source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter, settings.scylla.tls),
             target=TargetDatabase(
                 postgres.host_inside,
                 postgres.port_inside,

@@ -75,7 +75,7 @@ def load_settings() -> Settings:
         kafka=_kafka(reader, transport),
         registry=_registry(reader),
         connect=_connect(reader, transport),
-        scylla=_scylla(reader),
+        scylla=_scylla(reader, transport),
         postgres=_postgres(reader, transport),
         vault=_vault(reader),
         reconcile=_reconcile(reader),
@@ -160,13 +160,17 @@ def _connect(reader: Reader, transport: TransportSettings) -> ConnectSettings:
     )
 
 
-def _scylla(reader: Reader) -> ScyllaSettings:
+def _scylla(reader: Reader, transport: TransportSettings) -> ScyllaSettings:
     mode = reader.choice("scyllaMode", "container", "external")
+    tls = reader.flag("scyllaTlsEnabled")
+    if tls and not transport.trusted:
+        reader.problem(CA_KEY, "is needed with scyllaTlsEnabled", CERTIFICATE_EXAMPLE)
     return ScyllaSettings(
         mode=mode,
         contact_points=reader.external(
             mode, "scyllaContactPoints", reader.items("scyllaContactPoints", "[]"), "[host:9042]"
         ),
+        tls=tls if mode == "external" else transport.enabled,
         datacenter=reader.text("scyllaDatacenter"),
         replication_factor=reader.integer("scyllaReplicationFactor", 1),
         memory_mb=reader.integer("scyllaMemoryMb", 512),

@@ -173,7 +173,8 @@ class ConnectWorkers:
     def _truststore(self, registry: Registry) -> TrustStore | None:
         """Where a client of the workers that knows no PEM speaks TLS, and not with the system's authorities."""
         trusted = self._settings.transport.trusted
-        return TrustStore("connect", trusted) if trusted and registry.url_inside.startswith("https:") else None
+        needed = registry.url_inside.startswith("https:") or self._settings.scylla.tls
+        return TrustStore("connect", trusted) if trusted and needed else None
 
     def _rest(self, certificate: ServerCertificate | None) -> RestSecurity:
         settings = self._settings.connect
@@ -249,6 +250,7 @@ def source_config(settings: Settings, scylla: Scylla, registry: Registry) -> Scy
         heartbeat_interval_ms=connect.heartbeat_interval_ms,
         consistency_level=settings.scylla.consistency_level,
         datacenter=settings.scylla.datacenter,
+        tls=settings.scylla.tls,
         tasks_max=connect.source_tasks_max,
     )
 

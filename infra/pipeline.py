@@ -232,6 +232,7 @@ def pipeline_secrets(
                 vault_contact_points=scylla.contact_points_inside if ours else scylla.contact_points_outside,
                 managed_roles=[READER, RECONCILER, *in_scylla],
                 static_roles=[READER, RECONCILER, *in_scylla],
+                vault_pem_bundle=settings.transport.trusted if settings.scylla.tls else None,
             ),
             group_role=RECONCILE,
             rotation_seconds=settings.vault.password_rotation_seconds,

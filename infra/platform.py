@@ -185,9 +185,10 @@ class Platform:
     def scylla(self) -> Scylla:
         """The source database."""
         settings = self._settings.scylla
+        kind: GateKind = "cql-tls" if settings.tls else "cql"
         if settings.mode == "external":
             points = settings.contact_points
-            return Scylla(self._server("scylla", "cql", points[0], None, None), points, points)
+            return Scylla(self._server("scylla", kind, points[0], None, None), points, points)
         stand_in_monitored = self._monitored and self._settings.docker.images == "testbed"
         scylla = ScyllaServer(
             "scylla",
@@ -196,10 +197,12 @@ class Platform:
                 image=self._images.java_id("scylla", monitored=stand_in_monitored),
                 memory_mb=settings.memory_mb,
                 jmx_exporter=stand_in_monitored,
+                certificate=server_certificate(self._settings, self._host, "scylla", [ScyllaServer.host_inside]),
+                trusted=self._settings.transport.trusted,
             ),
             self._ours(),
         )
-        server = self._server("scylla", "cql", scylla.contact_points_outside[0], scylla.service, None)
+        server = self._server("scylla", kind, scylla.contact_points_outside[0], scylla.service, None)
         return Scylla(server, scylla.contact_points_inside, scylla.contact_points_outside)
 
     def postgres(self) -> Postgres:

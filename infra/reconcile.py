@@ -78,7 +78,7 @@ class ReconcileJob:
             memory_mb=settings.reconcile.memory_mb,
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             spool_volume=self._host.volume_name(SPOOL_VOLUME),
-            source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter),
+            source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter, settings.scylla.tls),
             target=TargetDatabase(
                 postgres.host_inside,
                 postgres.port_inside,

@@ -100,6 +100,8 @@ class ScyllaSettings:
 
     mode: Mode
     contact_points: list[str]
+    tls: bool
+    """Clients speak TLS."""
     datacenter: str
     replication_factor: int
     memory_mb: int

@@ -152,11 +152,12 @@ def _export_tables(settings: Settings, targets: Targets) -> None:
     )
 
 
-def _transport(settings: Settings) -> dict[str, str]:
+def _transport(settings: Settings) -> dict[str, str | bool]:
     """How the operator's tools verify servers."""
     return {
         "trusted": settings.transport.trusted,
         "postgres_sslmode": settings.postgres.ssl_mode,
+        "scylla_tls": settings.scylla.tls,
         "kafka_sasl_mechanism": settings.kafka.sasl_mechanism,
     }
 

@@ -24,7 +24,8 @@ def connected(outputs: StackOutputs) -> Iterator[tuple[CqlSession, psycopg.Conne
 def open_scylla(outputs: StackOutputs) -> AbstractContextManager[CqlSession]:
     """Open a session. Raises ScyllaError."""
     login = Credentials(outputs.scylla.username, outputs.scylla.password)
-    return open_session(outputs.endpoints["scylla"].split(","), login)
+    trusted = outputs.trusted if outputs.scylla_tls else None
+    return open_session(outputs.endpoints["scylla"].split(","), login, trusted)
 
 
 def open_postgres(outputs: StackOutputs, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
@@ -46,7 +47,10 @@ def source_settings(outputs: StackOutputs) -> SourceSettings:
     """Return how the reconcile package reaches ScyllaDB."""
     login = outputs.scylla
     return SourceSettings(
-        contact_points=tuple(outputs.endpoints["scylla"].split(",")), username=login.username, password=login.password
+        contact_points=tuple(outputs.endpoints["scylla"].split(",")),
+        username=login.username,
+        password=login.password,
+        ca_file=ca_path(outputs.trusted) if outputs.scylla_tls else None,
     )
 
 

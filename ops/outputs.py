@@ -52,6 +52,7 @@ class StackOutputs:
     trusted: str = ""
     """Authorities (PEM) by which servers are verified, beyond the system's own."""
     postgres_sslmode: str = "prefer"
+    scylla_tls: bool = False
     kafka_tls: bool = False
     """Whether the brokers want TLS."""
     kafka_sasl_mechanism: str = ""
@@ -103,6 +104,7 @@ def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
             postgres_database=credentials["postgres"]["database"],
             trusted=transport.get("trusted", ""),
             postgres_sslmode=transport.get("postgres_sslmode", "prefer"),
+            scylla_tls=bool(transport.get("scylla_tls")),
             kafka_tls=bool(raw["kafka_tls_enabled"]),
             kafka_sasl_mechanism=transport.get("kafka_sasl_mechanism", ""),
             kafka=_login(credentials.get("kafka")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,8 +10,8 @@ from urllib.parse import quote
 import httpx
 
 from reconcile.credentials import read_properties
-from reconcile.errors import ConfigError
 from reconcile.model import PipelineSettings
+from reconcile.tls import client_context
 
 _TIMEOUT: Final = httpx.Timeout(10.0, read=30.0)
 
@@ -43,12 +42,7 @@ def connect_http(
     Raises:
         ConfigError: the file with the login, or that with the authorities, cannot be read.
     """
-    verify = ssl.create_default_context()
-    if access.ca_file:
-        try:
-            verify.load_verify_locations(cafile=access.ca_file)
-        except OSError as error:
-            raise ConfigError(f"pipeline.ca_file {access.ca_file}: {error.strerror or error}") from None
+    verify = client_context(access.ca_file, "pipeline.ca_file")
     auth = httpx.BasicAuth(*read_properties(Path(access.credentials_file))) if access.credentials_file else None
     # A proxy of the environment is for the way out, not for a service of the pipeline.
     return httpx.Client(base_url=url, timeout=_TIMEOUT, transport=transport, trust_env=False, verify=verify, auth=auth)

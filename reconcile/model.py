@@ -144,7 +144,7 @@ class SourceSettings:
     password: str | None = field(default=None, repr=False)
     request_timeout_seconds: float = 60.0
     ca_file: str | None = None
-    """CA certificate; TLS is used when it is set."""
+    """Authorities, besides the system's; TLS is used when it is set."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class WorkerArgs:
     trusted: str = ""
     """Authorities (PEM) by which the worker and its connectors verify servers."""
     truststore: TrustStore | None = None
-    """The same for clients that know Java's own format only, such as converters for the schema registry."""
+    """The same for clients that know Java's own format only, as those of registry and ScyllaDB do."""
     kafka: KafkaAccess = PLAIN_ACCESS
     """How the worker and its connectors get in at the brokers."""
     rest: RestSecurity = OPEN

@@ -50,15 +50,16 @@ class ScyllaProvider(ResourceProvider):
 
     _admin: Credentials | None = None
     _trusted: str = ""
+    _tls: bool = False
 
-    @staticmethod
-    def connect(contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
+    def connect(self, contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
         """Open a session; tests put a fake here."""
-        return open_session(contact_points, credentials)
+        return open_session(contact_points, credentials, self._trusted if self._tls else None)
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the administrator's credentials and the trusted authorities from the stack's configuration."""
         self._trusted = trusted_pem(req.config.get)
+        self._tls = speaks_tls(req.config.get)
         password = req.config.get(ADMIN_PASSWORD_KEY)
         if password:
             self._admin = Credentials(req.config.get(ADMIN_USER_KEY) or DEFAULT_ADMIN_USER, password)
@@ -85,6 +86,13 @@ class ScyllaProvider(ResourceProvider):
                 f"`pulumi config set --secret {ADMIN_PASSWORD_KEY}` and run the same command again"
             )
         return self._admin
+
+
+def speaks_tls(config: Callable[[str], Any]) -> bool:
+    """Whether the stack's ScyllaDB does; `config` returns the value of a config key, or None."""
+    if config("scyllaMode") == "external":
+        return str(config("scyllaTlsEnabled")).lower() == "true"
+    return bool(config("transportSecurity") == "tls")
 
 
 def diff_inputs(olds: Properties, news: Properties, replace_on: Iterable[str] = ()) -> DiffResult:

@@ -22,7 +22,6 @@ from components.clock import Clock, SystemClock
 from components.postgres.target_table import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, DEFAULT_ADMIN_USER
 from components.provider_errors import ProviderError, redact, short_errors
 from components.scylla import provider as scylla
-from components.scylla.provider import inputs_only
 from components.scylla.session import (
     CqlSession,
     Credentials,
@@ -35,6 +34,7 @@ from components.scylla.session import (
 from components.tls.trust import ca_path, trusted_pem
 from components.vault.client import VaultClient, VaultError
 from components.vault.provider import Properties, VaultProvider
+from reconcile.tls import server_name
 
 MOUNT: Final = "cdc-database"
 ADMIN: Final = "vault_admin"
@@ -84,7 +84,7 @@ class DatabaseAccessProvider(VaultProvider):
         with self._client(props) as client:
             known = client.is_sealed() or client.read(f"{MOUNT}/config/{props['name']}", self._token) is not None
         if known and self.has_admin(props):
-            return ReadResult(id_, inputs_only(props))
+            return ReadResult(id_, scylla.inputs_only(props))
         return ReadResult(None, {})
 
     @short_errors
@@ -104,7 +104,7 @@ class DatabaseAccessProvider(VaultProvider):
             # Verifies again, with the new password.
             self._until_accepted(lambda: client.write(f"{MOUNT}/config/{name}", self._token, config))
             self._renew(client, props["static_roles"])
-        return inputs_only(props) | {"generation": secrets.token_hex(4)}
+        return scylla.inputs_only(props) | {"generation": secrets.token_hex(4)}
 
     def _renew(self, client: VaultClient, roles: Sequence[str]) -> None:
         """A database that was made anew does not have the passwords that Vault has set in the former one."""
@@ -190,17 +190,18 @@ class ScyllaAccessProvider(DatabaseAccessProvider):
     """Access to ScyllaDB, through Vault's plug-in for Cassandra."""
 
     _admin: Credentials = Credentials(scylla.DEFAULT_ADMIN_USER, "")
+    _trusted: str | None = None  # None: without TLS
 
-    @staticmethod
-    def connect(contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
+    def connect(self, contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
         """Open a session; tests put a fake here."""
-        return open_session(contact_points, credentials)
+        return open_session(contact_points, credentials, self._trusted)
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the administrator's login as well."""
         super().configure(req)
         user = req.config.get(scylla.ADMIN_USER_KEY) or scylla.DEFAULT_ADMIN_USER
         self._admin = Credentials(user, req.config.require(scylla.ADMIN_PASSWORD_KEY))
+        self._trusted = trusted_pem(req.config.get) if scylla.speaks_tls(req.config.get) else None
 
     def has_admin(self, props: Properties) -> bool:
         """Ask for the roles."""
@@ -230,6 +231,9 @@ class ScyllaAccessProvider(DatabaseAccessProvider):
             # It would look for the right to create roles, which this role neither has nor needs.
             "skip_verification": True,
             "root_rotation_statements": [ROTATE_IN_SCYLLA],
+            # Vault keeps what it is not told anew. The plug-in verifies names as the driver does, see `cql_options`.
+            "pem_bundle": props.get("vault_pem_bundle") or "",
+            "tls_server_name": (server_name(hosts) or "") if props.get("vault_pem_bundle") else "",
         }
 
     def _session(self, props: Properties) -> AbstractContextManager[CqlSession]:
@@ -276,6 +280,8 @@ class ScyllaAccessArgs:
     vault_contact_points: Sequence[str]
     managed_roles: Sequence[str]
     static_roles: Sequence[str]
+    vault_pem_bundle: str | None = None
+    """Authorities by which Vault verifies the nodes; None: it speaks no TLS."""
 
 
 class DatabaseAccess(Resource, module="vault", name="DatabaseAccess"):

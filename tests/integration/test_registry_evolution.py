@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, TopicPartition
 from components.avro_evolution import evolve_value
 from components.registry_client import subjects_of
 from components.scylla.metadata import SourceColumn, SourceTable, read_source_table
-from components.scylla.session import Credentials, open_session
+from ops.databases import open_scylla
 from ops.dlq.queue import Kafka
 from tests.support.pipeline import Pipeline, wait_until
 
@@ -46,8 +46,7 @@ RULES: dict[str, tuple[dict[str, str | None], int]] = {
 
 @pytest.fixture(scope="module")
 def facts(pipeline: Pipeline) -> SourceTable:
-    login = Credentials(pipeline.outputs.scylla.username, pipeline.outputs.scylla.password)
-    with open_session(pipeline.outputs.endpoints["scylla"].split(","), login) as session:
+    with open_scylla(pipeline.outputs) as session:
         table = read_source_table(session, *TABLE.split("."))
     assert table
     return table

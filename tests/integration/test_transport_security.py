@@ -14,10 +14,11 @@ import pytest
 from components import ports
 from components.kafka_connect.errors import ConnectRejected, ConnectUnavailable
 from components.registry_client import RegistryError
+from components.scylla.session import ScyllaAuthenticationError, ScyllaError, ScyllaUnreachableError
 from components.tls.authority import Authority, new_authority
 from components.tls.trust import client_context
 from ops.connect import connect_client
-from ops.databases import open_postgres
+from ops.databases import open_postgres, open_scylla
 from ops.dlq.queue import Kafka, Queue
 from ops.errors import OpsError
 from ops.outputs import Login, StackOutputs
@@ -120,6 +121,22 @@ def test_the_registry_refuses(outputs: StackOutputs, changed: dict[str, Any] | N
         client.level()
 
 
+@pytest.mark.parametrize(
+    ("changed", "error", "said"),
+    [
+        ({"trusted": SOMEBODY_ELSE}, ScyllaUnreachableError, "certificate verify failed"),
+        ({"scylla": "wrong"}, ScyllaAuthenticationError, "refuses the login"),
+        ({"scylla_tls": False}, ScyllaUnreachableError, "no CQL connection"),
+    ],
+    ids=["wrong authority", "wrong password", "plain client"],
+)
+def test_scylla_refuses(outputs: StackOutputs, changed: dict[str, Any], error: type[ScyllaError], said: str) -> None:
+    if "scylla" in changed:
+        changed = {"scylla": wrong(outputs.scylla)}
+    with pytest.raises(error, match=said), open_scylla(replace(outputs, **changed)):
+        pass
+
+
 def test_every_connection_to_postgresql_is_encrypted(pipeline: Pipeline) -> None:
     with pipeline.postgres() as connection:
         found = connection.execute(
@@ -147,7 +164,7 @@ def test_brokers_let_nobody_in_between_them_without_a_certificate(pipeline: Pipe
 
 def test_no_private_key_and_no_login_lies_open(pipeline: Pipeline) -> None:
     listed = {}
-    for service in ("postgres", "kafka-1", "schema-registry", "connect-1", "connect-restarter", "reconcile"):
+    for service in ("postgres", "scylla", "kafka-1", "schema-registry", "connect-1", "connect-restarter", "reconcile"):
         paths = run("docker", "exec", pipeline.outputs.containers[service], "find", "/etc/cdc", "-type", "f", "-printf",
                     "%m %p\n").stdout.splitlines()  # fmt: skip
         listed[service] = {path: mode for mode, path in (line.split(" ", 1) for line in paths)}
@@ -170,5 +187,5 @@ def test_the_authoritys_key_is_in_no_state(pipeline: Pipeline) -> None:
     resources = json.loads(state)["deployment"]["resources"]
     certificates = [resource for resource in resources if resource["type"].endswith("tls:ServerCertificate")]
     assert {resource["inputs"]["names"][0] for resource in certificates} == {
-        *("postgres", "kafka-1", "connect-1", "schema-registry"),
+        *("postgres", "kafka-1", "connect-1", "schema-registry", "scylla"),
     }

@@ -32,6 +32,7 @@ from ops.outputs import StackOutputs
 from ops.processes import Completed
 from ops.pulumi_cli import PulumiCli
 from ops.workspace import Workspace, cache_dir
+from reconcile.tls import cql_options
 from tests.support import lab
 
 T = TypeVar("T")
@@ -138,6 +139,12 @@ class Pipeline:
         verify = client_context(self.outputs.trusted)
         return httpx.Client(base_url=self.outputs.endpoints["schema_registry"], verify=verify, timeout=30)
 
+    def cql_tls(self) -> dict[str, Any]:
+        """The driver's arguments for TLS, where the stack has it."""
+        context = client_context(self.outputs.trusted)
+        host = self.outputs.endpoints["scylla"].partition(":")[0]
+        return cql_options(context, [host]) if self.outputs.scylla_tls else {}
+
     @contextmanager
     def scylla(self) -> Iterator[Session]:
         """A CQL session of the administrator."""
@@ -148,6 +155,7 @@ class Pipeline:
             auth_provider=PlainTextAuthProvider(self.outputs.scylla.username, self.outputs.scylla.password),
             protocol_version=4,
             connect_timeout=CQL_TIMEOUT_SECONDS,
+            **self.cql_tls(),
             control_connection_timeout=CQL_TIMEOUT_SECONDS,
             execution_profiles={
                 "EXEC_PROFILE_DEFAULT": ExecutionProfile(

@@ -111,6 +111,7 @@ class ReconcileCli:
         return {
             "scylla": {
                 "contact_points": [outputs.endpoints["scylla"]],
+                "ca_file": ca_path(outputs.trusted) if outputs.scylla_tls else None,
                 "credentials_file": self._login("scylla", outputs.scylla.username, outputs.scylla.password),
             },
             "postgres": {

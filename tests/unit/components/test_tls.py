@@ -18,6 +18,8 @@ from doubles import tcp_server
 from pulumi.dynamic import ConfigureRequest
 
 from components.provider_errors import ProviderError
+from components.scylla.provider import speaks_tls
+from components.scylla.session import Credentials, ScyllaUnreachableError, open_session
 from components.tls.authority import KEYSTORE_PASSWORD, Authority, AuthorityError, certificates_problem, new_authority
 from components.tls.certificate import AUTHORITY_KEY, RENEW_DAYS, VALID_DAYS, CertificateProvider
 from components.tls.trust import CA_KEY, ca_path, client_context, trusted_pem
@@ -182,6 +184,24 @@ def test_libpq_gets_a_file_and_no_file_where_there_is_no_tls() -> None:
     assert ca_path("") is None
 
 
+@pytest.mark.parametrize(
+    ("names", "trusted", "said"),
+    [
+        (["localhost"], OURS, "protocol|closed|unpack|version"),
+        (["scylla"], OURS, "Hostname mismatch"),
+        (["localhost"], OTHERS, "certificate verify failed"),
+    ],
+    ids=["right", "another server", "another authority"],
+)
+def test_a_cql_client_verifies_authority_and_name(tmp_path: Path, names: list[str], trusted: str, said: str) -> None:
+    """The server is no ScyllaDB: that is what is said of the right one."""
+    with tls_server(tmp_path, names) as address:
+        point = f"localhost:{address.rpartition(':')[2]}"
+        session = open_session([point], Credentials("cassandra", "x"), Authority.parse(trusted).certificate_pem)
+        with pytest.raises(ScyllaUnreachableError, match=said), session:
+            pass
+
+
 def test_java_gets_every_authority_that_is_trusted() -> None:
     both = [Authority.parse(each).certificate_pem for each in (OURS, OTHERS)]
     key, certificate, more = pkcs12.load_key_and_certificates(
@@ -198,6 +218,20 @@ def test_javas_file_is_made_anew_for_other_authorities_only() -> None:
     assert provider.diff("truststore", state, {"trusted": ours}).changes is False
     assert provider.diff("truststore", state, {"trusted": others}).changes is True
     assert provider.update("truststore", state, {"trusted": others}).outs != state
+
+
+@pytest.mark.parametrize(
+    ("config", "tls"),
+    [
+        ({}, False),
+        ({"transportSecurity": "none", "scyllaTlsEnabled": "true"}, False),
+        ({"transportSecurity": "tls", "scyllaMode": "container"}, True),
+        ({"transportSecurity": "tls", "scyllaMode": "external"}, False),
+        ({"transportSecurity": "none", "scyllaMode": "external", "scyllaTlsEnabled": "true"}, True),
+    ],
+)
+def test_the_providers_know_whether_scylla_speaks_tls(config: dict[str, str], tls: bool) -> None:
+    assert speaks_tls(config.get) is tls
 
 
 def test_only_certificates_may_be_trusted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -244,6 +245,37 @@ def test_the_systems_authorities_count_for_an_external_registry_unless_others_ar
     assert not any(
         "trustStore" in each for each in container(run_program("dev", tlsCaCertificate=CA), "connect-1")["envs"]
     )
+
+
+def test_scylla_takes_tls_only_and_is_verified_by_every_client(secured: Program) -> None:
+    command = container(secured, "scylla")["command"]
+    options = [value for name, value in pairwise(command) if name == "--client-encryption-options"]
+    assert options == [
+        "enabled=true", "certificate=/etc/cdc/server.pem", "keyfile=/etc/cdc/server.pem", "truststore=/etc/cdc/ca.pem",
+    ]  # fmt: skip
+    assert files(secured, "scylla")["/etc/cdc/server.pem"] == "key of scylla\ncertificate of scylla\n"
+    assert secured.one("gate:Gate", "scylla").inputs["kind"] == "cql-tls"
+    assert secured.one("kafka-connect:Connector", "scylla-source").inputs["config"]["scylla.ssl.enabled"] == "true"
+    for job, config in {
+        "reconcile": "/etc/reconcile/reconcile.yaml",
+        "canary": "/etc/reconcile/reconcile.yaml",
+    }.items():
+        assert "ca_file: /etc/cdc/ca.pem" in files(secured, job)[config].partition("postgres:")[0], job
+    assert secured.one("vault:DatabaseAccess", "scylla").inputs["vault_pem_bundle"] == CA
+    assert secured.outputs["transport"]["scylla_tls"] is True
+
+
+def test_external_nodes_speak_tls_where_the_configuration_says_so() -> None:
+    external = {"scyllaMode": "external", "scyllaContactPoints": ["scylla.test:9142"]}
+    plain_nodes = run_program("dev", **external)
+    assert plain_nodes.one("gate:Gate", "scylla").inputs["kind"] == "cql"
+
+    program = run_program("dev", **external, scyllaTlsEnabled=True, tlsCaCertificate=CA)
+    assert program.one("gate:Gate", "scylla").inputs["kind"] == "cql-tls"
+    assert program.one("vault:DatabaseAccess", "scylla").inputs["vault_pem_bundle"] == CA
+    assert "/etc/cdc/trusted.p12" in files(program, "connect-1")
+    with pytest.raises(SettingsError, match="tlsCaCertificate: is needed with scyllaTlsEnabled"):
+        load(**external, scyllaTlsEnabled=True)
 
 
 def test_what_calls_connect_logs_in_and_verifies_it(secured: Program) -> None:
