@@ -80,6 +80,7 @@ class Monitoring:
                 data_volume=self._host.volume_name(PROMETHEUS_VOLUME),
                 retention_days=monitoring.retention_days,
                 memory_mb=monitoring.memory_mb,
+                trusted=self._settings.transport.trusted,
             ),
             # Swarm would publish on every address of every node.
             publish=not self._on_swarm,
@@ -144,7 +145,8 @@ def _platform_targets(settings: Settings) -> Iterator[Target]:
     if settings.scylla.mode == "container":
         yield _scylla(settings)
     if settings.vault.mode == "container":
-        yield vault_target("vault", "vault", ports.VAULT_METRICS, VAULT_METRICS_PATH)
+        tls = settings.transport.enabled
+        yield vault_target("vault", "vault", ports.VAULT_METRICS, VAULT_METRICS_PATH, tls=tls)
     yield Target("postgres", "postgres", f"postgres-exporter:{ports.POSTGRES_METRICS}")
 
 

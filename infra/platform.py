@@ -245,6 +245,7 @@ class Platform:
                 image=self._images.id("vault"),
                 monitored=self._monitored,
                 trusted=self._settings.transport.trusted,
+                certificate=server_certificate(self._settings, self._host, "vault", [VaultServer.host_inside]),
             ),
             self._ours(),
         )
@@ -273,5 +274,6 @@ class Platform:
             image=self._images.id("vault"),
             vault_address=address,
             unseal_key=init.unseal_keys.apply(lambda keys: keys[0]),
+            trusted=self._settings.transport.trusted,
         )
         return Service("vault-unsealer", unsealer_service(args), self._ours())

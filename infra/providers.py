@@ -68,5 +68,6 @@ def vault_provider(settings: Settings, address: str) -> vault.Provider:
         address=address,
         # The SDK does not mark a token as secret by itself; this one comes marked from the configuration.
         token=settings.vault.token,
+        ca_cert_file=trusted_file(settings) if address.startswith("https:") else None,
         skip_child_token=True,
     )

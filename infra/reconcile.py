@@ -56,6 +56,7 @@ class ReconcileJob:
             host=self._host,
             image=self._images.id("vault"),
             vault_address=vault.address_inside,
+            trusted=self._settings.transport.trusted,
             role=role,
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             own_volume=self._host.volume_name(AGENT_VOLUME),

@@ -13,6 +13,7 @@ import yaml
 from components import ports
 from components.observability.targets import Target, targets_file
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
+from components.tls.files import CA_PATH, trusted_files
 
 FILES: Final = Path(__file__).parent / "files"
 CONFIG_PATH: Final = "/etc/prometheus"
@@ -35,6 +36,8 @@ class PrometheusArgs:
     data_volume: pulumi.Input[str]
     retention_days: int
     memory_mb: int
+    trusted: str = ""
+    """Authorities (PEM) by which targets with TLS are verified."""
 
 
 def prometheus_service(args: PrometheusArgs, *, publish: bool) -> ServiceArgs:
@@ -56,6 +59,7 @@ def prometheus_service(args: PrometheusArgs, *, publish: bool) -> ServiceArgs:
             File(f"{CONFIG_PATH}/targets.yml", targets_file(args.targets)),
             File(f"{CONFIG_PATH}/alertmanagers.yml", yaml.safe_dump([{"targets": list(args.alertmanagers)}])),
             *(File(f"{CONFIG_PATH}/rules/{path.name}", path.read_text()) for path in rule_files()),
+            *trusted_files(args.trusted),
         ],
         health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.PROMETHEUS}/-/ready", interval_seconds=10),
     )
@@ -70,6 +74,9 @@ def prometheus_config(args: PrometheusArgs) -> str:
     """Return `prometheus.yml`."""
     config = yaml.safe_load((FILES / "prometheus.yml").read_text())
     config["global"]["external_labels"] = {"stack": args.stack}
+    if args.trusted:
+        for job in config["scrape_configs"]:
+            job["tls_config"] = {"ca_file": CA_PATH}
     if args.on_swarm:
         config["scrape_configs"].append(yaml.safe_load((FILES / "connect-on-swarm.yml").read_text()))
     return yaml.safe_dump(config, sort_keys=False)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from components.tls.trust import client_context
 from tests.support.commands import cdc
 from tests.support.pipeline import Pipeline, bring_up, run, wait_until
 
@@ -74,7 +75,8 @@ def test_make_up_unseals_a_restarted_vault(pipeline: Pipeline) -> None:
 
     bring_up()
 
-    health = httpx.get(f"{pipeline.outputs.endpoints['vault']}/v1/sys/health", timeout=10)
+    verify = client_context(pipeline.outputs.trusted)
+    health = httpx.get(f"{pipeline.outputs.endpoints['vault']}/v1/sys/health", verify=verify, timeout=10)
     assert health.status_code == httpx.codes.OK, health.text
     pipeline.wait_running()
 

@@ -8,6 +8,7 @@ import ssl
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -17,6 +18,7 @@ from components.registry_client import RegistryError
 from components.scylla.session import ScyllaAuthenticationError, ScyllaError, ScyllaUnreachableError
 from components.tls.authority import Authority, new_authority
 from components.tls.trust import client_context
+from components.vault.client import VaultClient, VaultError
 from ops.connect import connect_client
 from ops.databases import open_postgres, open_scylla
 from ops.dlq.queue import Kafka, Queue
@@ -24,7 +26,7 @@ from ops.errors import OpsError
 from ops.outputs import Login, StackOutputs
 from ops.schema.check import open_registry
 from tests.support.commands import cdc
-from tests.support.pipeline import TLS, Pipeline, run
+from tests.support.pipeline import TLS, Pipeline, run, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(not TLS, reason="the stack is without TLS: make test-tls")]
 
@@ -137,6 +139,40 @@ def test_scylla_refuses(outputs: StackOutputs, changed: dict[str, Any], error: t
         pass
 
 
+@pytest.mark.parametrize(
+    ("trusted", "scheme", "said"),
+    [
+        (SOMEBODY_ELSE, "https", "certificate that is not trusted here"),
+        ("", "http", "refused GET /v1/sys/seal-status with 400"),
+    ],
+    ids=["wrong authority", "plain client"],
+)
+def test_vault_refuses(outputs: StackOutputs, trusted: str, scheme: str, said: str) -> None:
+    address = outputs.endpoints["vault"].replace("https://", f"{scheme}://")
+    with VaultClient(address, trusted=trusted) as client, pytest.raises(VaultError, match=said):
+        client.is_sealed()
+
+
+def test_vault_refuses_a_token_that_it_did_not_make(outputs: StackOutputs) -> None:
+    with VaultClient(outputs.endpoints["vault"], trusted=outputs.trusted) as client:
+        assert not client.token_is_valid("wrong")
+
+
+def test_nobody_reaches_vaults_metrics_without_tls(pipeline: Pipeline) -> None:
+    (network,) = pipeline.container("vault")["NetworkSettings"]["Networks"].values()
+    address = f"http://{network['IPAddress']}:{ports.VAULT_METRICS}"
+    with VaultClient(address) as client, pytest.raises(VaultError, match="with 400"):
+        client.is_sealed()
+    target = wait_until("Prometheus scrapes Vault", lambda: _scraped(pipeline, "vault"))
+    assert target["scrapeUrl"].startswith("https://vault:")
+
+
+def _scraped(pipeline: Pipeline, service: str) -> dict[str, Any] | None:
+    answer = httpx.get(f"{pipeline.outputs.endpoints['prometheus']}/api/v1/targets", timeout=10).json()
+    found = [each for each in answer["data"]["activeTargets"] if each["labels"]["service"] == service]
+    return dict(found[0]) if found and found[0]["health"] == "up" else None
+
+
 def test_every_connection_to_postgresql_is_encrypted(pipeline: Pipeline) -> None:
     with pipeline.postgres() as connection:
         found = connection.execute(
@@ -164,7 +200,16 @@ def test_brokers_let_nobody_in_between_them_without_a_certificate(pipeline: Pipe
 
 def test_no_private_key_and_no_login_lies_open(pipeline: Pipeline) -> None:
     listed = {}
-    for service in ("postgres", "scylla", "kafka-1", "schema-registry", "connect-1", "connect-restarter", "reconcile"):
+    for service in (
+        "postgres",
+        "scylla",
+        "vault",
+        "kafka-1",
+        "schema-registry",
+        "connect-1",
+        "connect-restarter",
+        "reconcile",
+    ):
         paths = run("docker", "exec", pipeline.outputs.containers[service], "find", "/etc/cdc", "-type", "f", "-printf",
                     "%m %p\n").stdout.splitlines()  # fmt: skip
         listed[service] = {path: mode for mode, path in (line.split(" ", 1) for line in paths)}
@@ -187,5 +232,5 @@ def test_the_authoritys_key_is_in_no_state(pipeline: Pipeline) -> None:
     resources = json.loads(state)["deployment"]["resources"]
     certificates = [resource for resource in resources if resource["type"].endswith("tls:ServerCertificate")]
     assert {resource["inputs"]["names"][0] for resource in certificates} == {
-        *("postgres", "kafka-1", "connect-1", "schema-registry", "scylla"),
+        *("postgres", "kafka-1", "connect-1", "schema-registry", "scylla", "vault"),
     }

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import yaml
 
 from components.tls.authority import Authority, new_authority
 from infra.config import SettingsError, load_settings
@@ -276,6 +277,55 @@ def test_external_nodes_speak_tls_where_the_configuration_says_so() -> None:
     assert "/etc/cdc/trusted.p12" in files(program, "connect-1")
     with pytest.raises(SettingsError, match="tlsCaCertificate: is needed with scyllaTlsEnabled"):
         load(**external, scyllaTlsEnabled=True)
+
+
+def test_vault_speaks_https_and_is_verified_by_every_client(secured: Program) -> None:
+    config = files(secured, "vault")["/vault/config/server.hcl"]
+    assert "tls_disable" not in config
+    assert 'tls_cert_file   = "/etc/cdc/server.crt"' in config
+    assert "tls_disable" not in files(secured, "vault")["/vault/config/server-metrics.hcl"]
+    assert files(secured, "vault")["/etc/cdc/server.key"] == "key of vault\n"
+    assert secured.one("tls:ServerCertificate", "vault").inputs["names"][0] == "vault"
+
+    address = {"vault": "https://127.0.0.1:8200"}
+    for client in ("vault", "vault-unsealer", "vault-agent", "reconcile-agent", "canary-agent"):
+        envs = container(secured, client)["envs"]
+        assert f"VAULT_ADDR={address.get(client, 'https://vault:8200')}" in envs, client
+        assert "VAULT_CACERT=/etc/cdc/ca.pem" in envs, client
+        assert files(secured, client)["/etc/cdc/ca.pem"] == CA, client
+    provider = secured.one("pulumi:providers:vault", "vault").inputs
+    assert (provider["address"], provider["caCertFile"]) == (
+        "https://127.0.0.1:28200",
+        ".state/trusted-testbed.pem",
+    )
+    assert secured.one("vault:Init", "vault").inputs["address"] == "https://127.0.0.1:28200"
+    assert secured.outputs["endpoints"]["vault"] == "https://127.0.0.1:28200"
+
+
+def test_prometheus_verifies_vault(secured: Program) -> None:
+    found = files(secured, "prometheus")
+    (vault,) = [
+        each for each in yaml.safe_load(found["/etc/prometheus/targets.yml"]) if "vault:8202" in each["targets"]
+    ]
+    assert vault["labels"]["__scheme__"] == "https"
+    (job,) = yaml.safe_load(found["/etc/prometheus/prometheus.yml"])["scrape_configs"]
+    assert job["tls_config"] == {"ca_file": "/etc/cdc/ca.pem"}
+    assert found["/etc/cdc/ca.pem"] == CA
+
+    bare = files(run_program("testbed"), "prometheus")
+    assert "tls_config" not in bare["/etc/prometheus/prometheus.yml"]
+    assert "__scheme__" not in bare["/etc/prometheus/targets.yml"]
+
+
+def test_an_external_vault_is_verified_by_the_authority_that_is_named() -> None:
+    external = {"vaultMode": "external", "vaultAddress": "https://vault.test"}
+    program = run_program("dev", **external)
+    assert "caCertFile" not in program.one("pulumi:providers:vault", "vault").inputs
+    assert not [each for each in container(program, "vault-agent")["envs"] if each.startswith("VAULT_CACERT")]
+
+    named = run_program("dev", **external, tlsCaCertificate=CA)
+    assert named.one("pulumi:providers:vault", "vault").inputs["caCertFile"] == ".state/trusted-dev.pem"
+    assert "VAULT_CACERT=/etc/cdc/ca.pem" in container(named, "vault-agent")["envs"]
 
 
 def test_what_calls_connect_logs_in_and_verifies_it(secured: Program) -> None:
