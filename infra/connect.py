@@ -36,7 +36,7 @@ from infra.kafka_clients import CONNECT_USER
 from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, READER, SOURCE_OFFSETS_TOPIC
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import Settings
-from infra.trust import server_certificate
+from infra.trust import Certificates
 
 SOURCE_CONNECTOR = "scylla-source"
 SINK_CONNECTOR = "postgres-sink"
@@ -61,11 +61,19 @@ class Connect:
 class ConnectWorkers:
     """Agent and workers, as containers or as Swarm services."""
 
-    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        docker_provider: docker.Provider,
+        images: Images,
+        host: Host,
+        certificates: Certificates,
+    ) -> None:
         self._settings = settings
         self._docker = docker_provider
         self._images = images
         self._host = host
+        self._certificates = certificates
 
     def bring_up(
         self, services: tuple[Kafka, Registry], vault: Vault, role: AppRole, wait_for: Sequence[pulumi.Resource]
@@ -169,7 +177,7 @@ class ConnectWorkers:
         settings = self._settings.connect
         if settings.mode != "container":
             return None
-        return server_certificate(self._settings, self._host, "connect", worker_aliases(settings.workers))
+        return self._certificates.server("connect", worker_aliases(settings.workers))
 
     def _truststore(self, registry: Registry) -> TrustStore | None:
         """Where a client of the workers that knows no PEM speaks TLS, and not with the system's authorities."""

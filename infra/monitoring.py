@@ -20,6 +20,7 @@ from infra.connect import worker_aliases
 from infra.images import Images
 from infra.platform import Postgres
 from infra.settings import Settings
+from infra.trust import Certificates
 
 PROMETHEUS_VOLUME = "prometheus-data"
 ALERTMANAGER_VOLUME = "alertmanager-data"
@@ -30,11 +31,19 @@ AGENT_METRICS_PATH = "/agent/v1/metrics"
 class Monitoring:
     """Prometheus and the exporters that it needs, as containers or as Swarm services."""
 
-    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        docker_provider: docker.Provider,
+        images: Images,
+        host: Host,
+        certificates: Certificates,
+    ) -> None:
         self._settings = settings
         self._docker = docker_provider
         self._images = images
         self._host = host
+        self._certificates = certificates
         self._on_swarm = settings.connect.mode == "service"
 
     def bring_up(self, postgres: Postgres) -> list[Service]:
@@ -81,6 +90,7 @@ class Monitoring:
                 retention_days=monitoring.retention_days,
                 memory_mb=monitoring.memory_mb,
                 trusted=self._settings.transport.trusted,
+                certificate_ends=self._certificates.ends,
             ),
             # Swarm would publish on every address of every node.
             publish=not self._on_swarm,

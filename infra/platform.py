@@ -25,7 +25,7 @@ from infra.images import Images
 from infra.kafka_clients import REGISTRY_USER, external_clients, own_clients
 from infra.providers import kafka_provider, postgres_provider, vault_provider
 from infra.settings import Settings
-from infra.trust import server_certificate
+from infra.trust import Certificates
 
 VAULT_HEALTH = "/v1/sys/health?standbyok=true&sealedcode=200&uninitcode=200"
 """Answers 200 whenever the server can be talked to, sealed or not."""
@@ -85,11 +85,19 @@ class Vault:
 class Platform:
     """Brings up, or finds, every backing service."""
 
-    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        docker_provider: docker.Provider,
+        images: Images,
+        host: Host,
+        certificates: Certificates,
+    ) -> None:
         self._settings = settings
         self._docker = docker_provider
         self._images = images
         self._host = host
+        self._certificates = certificates
         self._monitored = settings.monitoring.enabled
         self.services: list[Service] = []
 
@@ -149,7 +157,7 @@ class Platform:
 
     def _broker_security(self) -> BrokerSecurity | None:
         names = broker_aliases(self._settings.kafka.brokers)
-        signed = [server_certificate(self._settings, self._host, name, [name], client=True) for name in names]
+        signed = [self._certificates.server(name, [name], client=True) for name in names]
         certificates = [certificate for certificate in signed if certificate]
         if not certificates:
             return None
@@ -170,9 +178,7 @@ class Platform:
                 replication_factor=self._settings.kafka.replication_factor,
                 monitored=self._monitored,
                 kafka=kafka.clients[REGISTRY_USER],
-                certificate=server_certificate(
-                    self._settings, self._host, "schema-registry", [SchemaRegistry.host_inside]
-                ),
+                certificate=self._certificates.server("schema-registry", [SchemaRegistry.host_inside]),
                 trusted=self._settings.transport.trusted,
             ),
             pulumi.ResourceOptions.merge(
@@ -197,7 +203,7 @@ class Platform:
                 image=self._images.java_id("scylla", monitored=stand_in_monitored),
                 memory_mb=settings.memory_mb,
                 jmx_exporter=stand_in_monitored,
-                certificate=server_certificate(self._settings, self._host, "scylla", [ScyllaServer.host_inside]),
+                certificate=self._certificates.server("scylla", [ScyllaServer.host_inside]),
                 trusted=self._settings.transport.trusted,
             ),
             self._ours(),
@@ -220,7 +226,7 @@ class Platform:
                 memory_mb=settings.memory_mb,
                 admin_user=settings.admin_user,
                 admin_password=settings.admin_password,
-                certificate=server_certificate(self._settings, self._host, "postgres", [PostgresServer.host_inside]),
+                certificate=self._certificates.server("postgres", [PostgresServer.host_inside]),
             ),
             self._ours(),
         )
@@ -245,7 +251,7 @@ class Platform:
                 image=self._images.id("vault"),
                 monitored=self._monitored,
                 trusted=self._settings.transport.trusted,
-                certificate=server_certificate(self._settings, self._host, "vault", [VaultServer.host_inside]),
+                certificate=self._certificates.server("vault", [VaultServer.host_inside]),
             ),
             self._ours(),
         )

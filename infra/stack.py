@@ -31,6 +31,7 @@ from infra.platform import Kafka, Platform, Postgres, Registry, Scylla, Vault
 from infra.providers import docker_provider
 from infra.reconcile import ReconcileJob, metrics_url
 from infra.settings import Settings
+from infra.trust import Certificates
 
 
 def deploy(settings: Settings) -> None:
@@ -44,7 +45,8 @@ def deploy(settings: Settings) -> None:
         read_only_root=settings.docker.read_only_root,
     )
     images = Images(settings.docker, engine)
-    platform = Platform(settings, engine, images, host)
+    certificates = Certificates(settings, host)
+    platform = Platform(settings, engine, images, host, certificates)
 
     kafka = platform.kafka()
     registry = platform.registry(kafka)
@@ -58,7 +60,7 @@ def deploy(settings: Settings) -> None:
     targets = target_tables(settings, scylla, postgres, sources)
     secrets = pipeline_secrets(settings, vault, (scylla, postgres), [*sources, *targets.ready])
 
-    connect = ConnectWorkers(settings, engine, images, host).bring_up(
+    connect = ConnectWorkers(settings, engine, images, host, certificates).bring_up(
         (kafka, registry), vault, secrets.roles[CONNECT_ROLE], [*topics, *kafka.ready]
     )
     connectors(settings, connect, (scylla, postgres, registry), [*topics, *levels, *sources, *targets.ready])
@@ -74,7 +76,11 @@ def deploy(settings: Settings) -> None:
         else []
     )
 
-    watching = Monitoring(settings, engine, images, host).bring_up(postgres) if settings.monitoring.enabled else []
+    watching = (
+        Monitoring(settings, engine, images, host, certificates).bring_up(postgres)
+        if settings.monitoring.enabled
+        else []
+    )
     if settings.monitoring.canary.enabled:
         watching += Canary(settings, engine, images, host).bring_up(
             (scylla, postgres), vault, secrets.roles[CANARY_ROLE], [*sources, *targets.ready]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import pulumi
 
 from components.service import Host
 from components.tls.certificate import ServerCertificate, ServerCertificateArgs
@@ -13,16 +16,24 @@ PROJECT = Path(__file__).parents[1]
 STATE_FOLDER = ".state"
 
 
-def server_certificate(
-    settings: Settings, host: Host, name: str, aliases: list[str], *, client: bool = False
-) -> ServerCertificate | None:
-    """The certificate of a service for its names on the network and on the host; None in a stack without TLS."""
-    if not settings.transport.enabled:
-        return None
-    names = [*aliases, "localhost", "127.0.0.1", host.bind_address]
-    return ServerCertificate(
-        name, ServerCertificateArgs(list(dict.fromkeys(names)), settings.transport.authority_fingerprint, client)
-    )
+@dataclass
+class Certificates:
+    """Those of the stack's servers."""
+
+    settings: Settings
+    host: Host
+    ends: dict[str, pulumi.Output[str]] = field(default_factory=dict)
+    """When each of them ends, by service."""
+
+    def server(self, name: str, aliases: list[str], *, client: bool = False) -> ServerCertificate | None:
+        """The certificate of a service for its names on the network and on the host; None in a stack without TLS."""
+        transport = self.settings.transport
+        if not transport.enabled:
+            return None
+        names = list(dict.fromkeys([*aliases, "localhost", "127.0.0.1", self.host.bind_address]))
+        made = ServerCertificate(name, ServerCertificateArgs(names, transport.authority_fingerprint, client))
+        self.ends[name] = made.not_after
+        return made
 
 
 def trusted_file(settings: Settings) -> str | None:

@@ -317,6 +317,18 @@ def test_prometheus_verifies_vault(secured: Program) -> None:
     assert "__scheme__" not in bare["/etc/prometheus/targets.yml"]
 
 
+def test_prometheus_knows_when_each_certificate_ends(secured: Program) -> None:
+    found = files(secured, "prometheus")
+    (group,) = yaml.safe_load(found["/etc/prometheus/rules/certificate-ends.yml"])["groups"]
+    assert {rule["labels"]["service"] for rule in group["rules"]} == {
+        resource.name for resource in secured.of_type("tls:ServerCertificate")
+    }
+    assert {rule["expr"] for rule in group["rules"]} == {"vector(1830297600)"}
+    assert "CdcCertificateEnds" in found["/etc/prometheus/rules/certificates.yml"]
+
+    assert not [path for path in files(run_program("testbed"), "prometheus") if "certificate" in path]
+
+
 def test_an_external_vault_is_verified_by_the_authority_that_is_named() -> None:
     external = {"vaultMode": "external", "vaultAddress": "https://vault.test"}
     program = run_program("dev", **external)
