@@ -120,6 +120,7 @@ class KafkaCluster(pulumi.ComponentResource):
                 ports=[Port(internal=listening, published=published)],
                 volumes=[Volume(data.name, "/var/lib/kafka/data")],
                 files=self._security_files(number),
+                image_user=True,
                 health=HealthCheck(f"bash -c 'exec 3<>/dev/tcp/localhost/{ports.KAFKA_INTERNAL}'"),
                 stop_timeout_seconds=60,
                 scratch=SCRATCH,

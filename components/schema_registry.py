@@ -71,6 +71,7 @@ class SchemaRegistry(pulumi.ComponentResource):
                     ),
                 },
                 files=_files(args),
+                image_user=True,
                 ports=[Port(ports.SCHEMA_REGISTRY, ports.PUBLISHED_SCHEMA_REGISTRY)],
                 health=HealthCheck(f"curl -fsS {verified}{scheme}://localhost:{ports.SCHEMA_REGISTRY}/subjects"),
                 scratch=("/etc/schema-registry", "/tmp", "/usr/logs"),  # noqa: S108 (of the container)

@@ -54,6 +54,7 @@ def restarter_service(args: RestarterArgs) -> ServiceArgs:
         command=["bash", "-c", SCRIPT.read_text()],
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
         files=[*(trusted_files(args.trusted) if args.rest.certificate else []), *args.rest.curl_files()],
+        image_user=True,
         # Process 1 waits for the watchers and ends with the first of them.
         health=HealthCheck("true", interval_seconds=30, start_period_seconds=10),
         stop_timeout_seconds=2,

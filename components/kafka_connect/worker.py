@@ -76,6 +76,7 @@ def worker_service(args: WorkerArgs, alias: str, *, publish: bool, advertised_ho
         # Right after its start a worker answers 404 to everything for about a second.
         health=HealthCheck(f"curl -fsS {args.rest.scheme}://localhost:{ports.CONNECT_REST}/connectors"),
         files=_files(args),
+        image_user=True,
         stop_timeout_seconds=60,
         scratch=("/etc/kafka-connect", "/tmp", "/usr/logs", "/var/log/kafka"),  # noqa: S108 (of the container)
     )
