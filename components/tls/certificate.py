@@ -23,7 +23,7 @@ from components.provider_errors import ProviderError, short_errors
 from components.tls.authority import Authority, AuthorityError
 
 AUTHORITY_KEY: Final = "tlsAuthority"
-"""Config key of the authority: never an input, so that its key is in no state."""
+"""Config key of the authority: never an input, so that its key is no part of a resource."""
 VALID_DAYS: Final = 398
 RENEW_DAYS: Final = 90
 """`up` makes a certificate anew when it ends within this time."""

@@ -211,7 +211,10 @@ def test_connect_speaks_https_and_asks_for_a_login(secured: Program) -> None:
     assert found["/etc/cdc/server.p12"] == "a2V5c3RvcmU="
     uploads = {each["file"]: each for each in map(plain, plain(container(secured, "connect-1")["uploads"]))}
     assert "content" not in uploads["/etc/cdc/server.p12"]
-    assert {uploads[path]["permissions"] for path in ("/etc/cdc/server.p12", "/etc/cdc/.curlrc")} == {"0400"}
+    secret = [uploads[path] for path in ("/etc/cdc/server.p12", "/etc/cdc/.curlrc")]
+    # Of root, for group 0: an engine would look for the image's user, by whom the container starts, on its host.
+    assert {(each["permissions"], each.get("owner")) for each in secret} == {("0440", None)}
+    assert container(secured, "connect-1")["groupAdds"] == ["0"]
 
 
 def test_the_registry_speaks_https_and_is_verified_by_every_client(secured: Program) -> None:
