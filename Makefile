@@ -19,7 +19,7 @@ TEST_ORDER := tests/unit tests/contract tests/integration tests/chaos tests/dest
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap up preview status smoke demo screenshot reconcile down env test test-reconcile-million test-rotation \
-	test-alerts test-faults-long bench check test-java
+	test-alerts test-faults-long test-tls bench check test-java
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-23s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,11 @@ test-alerts: bootstrap ## stop each service and see it named; half an hour under
 test-rotation: bootstrap ## passwords that change every 20 s for 10 minutes under a steady writer; make test has a short form
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && CDC_TEST_ROTATION_SECONDS=600 $(BIN)/pytest tests/chaos/test_rotation.py -s $(ARGS)
+
+test-tls: bootstrap ## the end-to-end tests on a stack of its own with TLS and logins; takes it down in the end
+	@$(CDC) prepare
+	@eval "$$($(CDC) env)" && CDC_TEST_TLS=1 CDC_TEST_STACK=ci-tls $(BIN)/pytest tests/integration/test_stack.py \
+		tests/integration/test_semantics.py tests/integration/test_transport_security.py tests/destroy $(ARGS)
 
 test-faults-long: bootstrap ## 100 bad rows among 10,000 good ones, and outages of the target of 60 s
 	@$(CDC) prepare

@@ -12,6 +12,7 @@ from components import health, ports
 from components.hardening import TO_ANOTHER_USER
 from components.reconcile_job import CONFIG_FILE, SourceDatabase, TargetDatabase, databases_config
 from components.service import File, HealthCheck, Host, ServiceArgs, Volume
+from components.tls.files import trusted_files
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
 TABLE: Final = "cdc_monitor.canary"
@@ -46,7 +47,10 @@ def canary_service(args: CanaryArgs) -> ServiceArgs:
         memory_mb=192,
         command=["--log-format", "json", "canary"],
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
-        files=[File(CONFIG_FILE, yaml.safe_dump(canary_config(args), sort_keys=False))],
+        files=[
+            File(CONFIG_FILE, yaml.safe_dump(canary_config(args), sort_keys=False)),
+            *trusted_files(args.target.trusted),
+        ],
         health=HealthCheck(health.python(ports.CANARY, "/healthz"), interval_seconds=15, start_period_seconds=60),
         capabilities=TO_ANOTHER_USER,
     )

@@ -13,6 +13,7 @@ import pulumi
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
+    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
@@ -24,9 +25,10 @@ from pulumi.dynamic import (
 from components.clock import Clock, SystemClock
 from components.probes import KINDS, NotReady, probe, split_address
 from components.provider_errors import ProviderError, redact, short_errors
+from components.tls.trust import trusted_pem
 from components.unknowns import is_unknown
 
-GateKind = Literal["tcp", "http", "postgres", "cql", "kafka"]
+GateKind = Literal["tcp", "http", "postgres", "cql", "cql-tls", "kafka", "kafka-tls"]
 
 _POLL_SECONDS: Final = 1.0
 _PROBE_TIMEOUT_SECONDS: Final = 5.0
@@ -41,8 +43,8 @@ class GateArgs:
     service: str
     """Name of the service, for messages."""
     kind: GateKind
-    """`tcp`: the port accepts; `http`: the URL answers with an expected status; `postgres`, `cql`, `kafka`:
-    the server answers the first message of its protocol as a server that is ready."""
+    """`tcp`: the port accepts; `http`: the URL answers with an expected status; `postgres`, `cql`, `kafka`: the server
+    answers the first message of its protocol as a server that is ready; `cql-tls`, `kafka-tls`: so over TLS."""
     address: pulumi.Input[str]
     """`host:port`, or the URL for kind `http`."""
     timeout_seconds: pulumi.Input[int] = 120
@@ -82,6 +84,11 @@ class GateProvider(ResourceProvider):
 
     serialize_as_secret_always = False
     clock: ClassVar[Clock] = SystemClock()
+    _trusted: str = ""
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the trusted authorities from the stack's configuration."""
+        self._trusted = trusted_pem(req.config.get)
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse an address or kind that no wait could satisfy."""
@@ -136,7 +143,7 @@ class GateProvider(ResourceProvider):
             self.clock.sleep(_POLL_SECONDS)
 
     def _probe(self, kind: str, address: str, statuses: Sequence[int], timeout_seconds: float) -> None:
-        probe(kind, address, statuses, timeout_seconds)
+        probe(kind, address, statuses, timeout_seconds, self._trusted)
 
 
 def _state(props: dict[str, Any]) -> dict[str, Any]:

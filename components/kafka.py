@@ -10,12 +10,30 @@ import pulumi_kafka as kafka
 
 from components import ports
 from components.configured import Server
+from components.jaas import APP_UID, jaas_file, module, with_jvm_option
+from components.kafka_security import PLAIN_MODULE, SCRAM, SCRAM_MODULE
 from components.observability.jmx import jmx_environment
-from components.service import HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
+from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
+from components.tls.certificate import ServerCertificate
+from components.tls.files import CA_PATH, PAIR_PATH, pair_file
 
 HOUR_MS = 3_600_000
+ADMIN = "admin"
+"""The brokers' first user."""
 SCRATCH = ("/etc/kafka", "/tmp", "/usr/logs", "/var/log/kafka")  # noqa: S108 (of the container)
 """What start scripts and JVMs write."""
+
+
+@dataclass(frozen=True)
+class BrokerSecurity:
+    """TLS for everybody, SCRAM for clients, certificates between brokers, and a first user that makes the others."""
+
+    certificates: Sequence[ServerCertificate]
+    """One for each broker, with which it also logs in at the others."""
+    authority: str
+    """The one (PEM) whose certificates let in a broker."""
+    admin_password: pulumi.Input[str]
+    """Of the user ADMIN, who logs in with SASL/PLAIN, from outside of the network only."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,8 @@ class KafkaClusterArgs:
     min_insync_replicas: int
     monitored: bool = False
     """The images hold the JMX exporter, and it is to run."""
+    security: BrokerSecurity | None = None
+    """None: plain, and everybody may do everything."""
 
 
 class KafkaCluster(pulumi.ComponentResource):
@@ -48,10 +68,10 @@ class KafkaCluster(pulumi.ComponentResource):
         super().__init__("scylla-pg-cdc:kafka:KafkaCluster", name, {}, opts)
         self._args = args
         zookeeper = self._zookeeper()
-        brokers = [self._broker(number, zookeeper) for number in range(1, args.brokers + 1)]
-        self.services = [zookeeper, *brokers]
         numbers = range(1, args.brokers + 1)
-        self.bootstrap_inside = ",".join(f"kafka-{number}:{ports.KAFKA_INTERNAL}" for number in numbers)
+        brokers = [self._broker(number, zookeeper) for number in numbers]
+        self.services = [zookeeper, *brokers]
+        self.bootstrap_inside = ",".join(f"{alias}:{ports.KAFKA_INTERNAL}" for alias in broker_aliases(args.brokers))
         self.bootstrap_outside = [args.host.address(_published(number)) for number in numbers]
         self.register_outputs({"bootstrap": self.bootstrap_outside})
 
@@ -96,9 +116,11 @@ class KafkaCluster(pulumi.ComponentResource):
                 host=args.host,
                 alias=alias,
                 memory_mb=args.heap_mb * 2 + 256,
-                env=self._broker_env(number, alias, listening),
+                env=self._broker_env(number, alias, listening) | self._security_env(alias, listening),
                 ports=[Port(internal=listening, published=published)],
                 volumes=[Volume(data.name, "/var/lib/kafka/data")],
+                files=self._security_files(number),
+                image_user=True,
                 health=HealthCheck(f"bash -c 'exec 3<>/dev/tcp/localhost/{ports.KAFKA_INTERNAL}'"),
                 stop_timeout_seconds=60,
                 scratch=SCRATCH,
@@ -128,6 +150,54 @@ class KafkaCluster(pulumi.ComponentResource):
             "KAFKA_HEAP_OPTS": f"-Xms{args.heap_mb}m -Xmx{args.heap_mb}m",
             **jmx_environment("KAFKA_OPTS", "kafka", enabled=args.monitored),
         }
+
+    def _security_env(self, alias: str, listening: int) -> dict[str, str]:
+        """What a broker needs for TLS and logins, over what it has without."""
+        if not self._args.security:
+            return {}
+        inside, outside = f"{alias}:{ports.KAFKA_INTERNAL}", f"{self._args.host.bind_address}:{listening}"
+        jmx = jmx_environment("KAFKA_OPTS", "kafka", enabled=self._args.monitored)
+        return {
+            "KAFKA_LISTENERS": ",".join(
+                f"{name}://0.0.0.0:{port}"
+                for name, port in (
+                    ("INSIDE", ports.KAFKA_INTERNAL),
+                    ("OUTSIDE", listening),
+                    ("BROKERS", ports.KAFKA_BROKERS),
+                )
+            ),
+            "KAFKA_ADVERTISED_LISTENERS": (
+                f"INSIDE://{inside},OUTSIDE://{outside},BROKERS://{alias}:{ports.KAFKA_BROKERS}"
+            ),
+            "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "INSIDE:SASL_SSL,OUTSIDE:SASL_SSL,BROKERS:SSL",
+            "KAFKA_INTER_BROKER_LISTENER_NAME": "BROKERS",
+            "KAFKA_LISTENER_NAME_BROKERS_SSL_CLIENT_AUTH": "required",
+            "KAFKA_LISTENER_NAME_INSIDE_SASL_ENABLED_MECHANISMS": SCRAM,
+            "KAFKA_LISTENER_NAME_OUTSIDE_SASL_ENABLED_MECHANISMS": f"{SCRAM},PLAIN",
+            "KAFKA_SSL_KEYSTORE_TYPE": "PEM",
+            "KAFKA_SSL_KEYSTORE_LOCATION": PAIR_PATH,
+            "KAFKA_SSL_TRUSTSTORE_TYPE": "PEM",
+            "KAFKA_SSL_TRUSTSTORE_LOCATION": CA_PATH,
+            **with_jvm_option(jmx, "KAFKA_OPTS"),
+        }
+
+    def _security_files(self, number: int) -> list[File]:
+        security = self._args.security
+        if not security:
+            return []
+        scram = module(SCRAM_MODULE, {})
+        first_user = module(PLAIN_MODULE, {f"user_{ADMIN}": security.admin_password})
+        sections = {"inside.KafkaServer": scram, "outside.KafkaServer": pulumi.Output.concat(first_user, "\n", scram)}
+        return [
+            File(CA_PATH, security.authority),
+            pair_file(security.certificates[number - 1], APP_UID),
+            jaas_file(sections, APP_UID),
+        ]
+
+
+def broker_aliases(brokers: int) -> list[str]:
+    """Names of the brokers on the network."""
+    return [f"kafka-{number}" for number in range(1, brokers + 1)]
 
 
 def _published(number: int) -> int:

@@ -2,6 +2,8 @@
 
 ZOOKEEPER_CLIENT = 2181
 KAFKA_INTERNAL = 9092
+KAFKA_BROKERS = 9094
+"""Between brokers, where they ask clients for logins."""
 SCHEMA_REGISTRY = 8081
 CONNECT_REST = 8083
 CQL = 9042

@@ -5,6 +5,7 @@ probe but `tcp` speaks enough of the protocol to be answered by the service itse
 """
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -12,7 +13,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-KINDS: Final = ("tcp", "http", "postgres", "cql", "kafka")
+from components.tls.trust import client_context
+
+KINDS: Final = ("tcp", "http", "postgres", "cql", "cql-tls", "kafka", "kafka-tls")
+_TLS: Final = "-tls"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _CANNOT_CONNECT_NOW: Final = b"57P03"  # PostgreSQL: the database system is starting up or shutting down
 
@@ -21,19 +25,23 @@ class NotReady(Exception):  # noqa: N818 - an answer to a question, not a fault
     """The endpoint does not serve yet; the message is what it said."""
 
 
-def probe(kind: str, address: str, expected_statuses: Sequence[int], timeout_seconds: float) -> None:
-    """Ask once.
+def probe(kind: str, address: str, expected_statuses: Sequence[int], timeout_seconds: float, trusted: str = "") -> None:
+    """Ask once. `trusted` are authorities (PEM) by which servers are verified, beyond the system's own.
 
     Raises:
         NotReady: the endpoint refused, did not answer in time or answered that it is not ready.
     """
     try:
         if kind == "http":
-            _http(address, expected_statuses, timeout_seconds)
+            _http(address, expected_statuses, timeout_seconds, client_context(trusted))
         else:
             host, port = split_address(address)
             with socket.create_connection((host, port), timeout=timeout_seconds) as connection:
-                _SOCKET_PROBES[kind](connection)
+                if kind.endswith(_TLS):
+                    with client_context(trusted).wrap_socket(connection, server_hostname=host) as encrypted:
+                        _SOCKET_PROBES[kind.removesuffix(_TLS)](encrypted)
+                else:
+                    _SOCKET_PROBES[kind](connection)
     except (OSError, httpx.HTTPError) as error:
         raise NotReady(f"{type(error).__name__}: {error}") from error
 
@@ -55,8 +63,8 @@ def honours_proxies(url: str) -> bool:
     return urlsplit(url).hostname not in _LOOPBACK
 
 
-def _http(url: str, expected_statuses: Sequence[int], timeout_seconds: float) -> None:
-    response = httpx.get(url, timeout=timeout_seconds, trust_env=honours_proxies(url))
+def _http(url: str, expected_statuses: Sequence[int], timeout_seconds: float, verify: ssl.SSLContext) -> None:
+    response = httpx.get(url, timeout=timeout_seconds, trust_env=honours_proxies(url), verify=verify)
     if response.status_code not in expected_statuses:
         wanted = " or ".join(str(status) for status in expected_statuses)
         raise NotReady(f"HTTP status {response.status_code} instead of {wanted}")

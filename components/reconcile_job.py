@@ -11,11 +11,17 @@ import yaml
 
 from components import health, ports
 from components.hardening import TO_ANOTHER_USER
+from components.kafka_connect.rest import RestSecurity
+from components.kafka_security import KafkaAccess
 from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
+from components.tls.files import CA_PATH, FOLDER, trusted_files
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
 CONFIG_FILE: Final = "/etc/reconcile/reconcile.yaml"
 SPOOL_PATH: Final = "/var/lib/reconcile"
+KAFKA_LOGIN: Final = f"{FOLDER}/kafka.properties"
+CONNECT_LOGIN: Final = f"{FOLDER}/connect.properties"
+RECONCILE_UID: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class SourceDatabase:
     contact_points: Sequence[str]
     """`host:port` each."""
     datacenter: str
+    tls: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,8 @@ class TargetDatabase:
     port: int
     database: str
     sslmode: str
+    trusted: str = ""
+    """Authorities (PEM) by which the job verifies the server."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,8 @@ class Pipeline:
     source_connector: str
     sink_connector: str
     kafka_bootstrap_servers: str
-    """Empty where the job cannot reach the brokers; it then waits by time alone."""
+    kafka: KafkaAccess
+    rest: RestSecurity
     window_size_ms: int
     confidence_window_ms: int
 
@@ -112,12 +122,36 @@ def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
             Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS),
             Volume(args.spool_volume, SPOOL_PATH),
         ],
-        files=[File(CONFIG_FILE, yaml.safe_dump(reconcile_config(args), sort_keys=False))],
+        files=[
+            File(CONFIG_FILE, yaml.safe_dump(reconcile_config(args), sort_keys=False)),
+            *trusted_files(args.target.trusted),
+            *_logins(args.pipeline),
+        ],
         health=HealthCheck(health.python(ports.RECONCILE, "/healthz"), interval_seconds=10, start_period_seconds=60),
         # A run that is stopped finishes the page at hand and writes its checkpoint.
         stop_timeout_seconds=60,
         capabilities=TO_ANOTHER_USER,
     )
+
+
+def _kafka_config(kafka: KafkaAccess) -> dict[str, Any]:
+    """What the brokers ask for, if anything."""
+    login = {"kafka_sasl_mechanism": kafka.mechanism, "kafka_credentials_file": KAFKA_LOGIN}
+    return ({"kafka_tls": True} if kafka.tls else {}) | (login if kafka.login else {})
+
+
+def _logins(pipeline: Pipeline) -> list[File]:
+    kafka, rest = pipeline.kafka.login, pipeline.rest
+    return [
+        *([login_file(KAFKA_LOGIN, kafka.username, kafka.password)] if kafka else []),
+        *([login_file(CONNECT_LOGIN, rest.username, rest.password)] if rest.username else []),
+    ]
+
+
+def login_file(path: str, username: pulumi.Input[str], password: pulumi.Input[str]) -> File:
+    """A login as the job reads it, for its user only."""
+    content = pulumi.Output.concat("username=", username, "\npassword=", password, "\n")
+    return File(path, content, secret=True, owner_uid=RECONCILE_UID)
 
 
 def databases_config(source: SourceDatabase, target: TargetDatabase) -> dict[str, Any]:
@@ -126,6 +160,7 @@ def databases_config(source: SourceDatabase, target: TargetDatabase) -> dict[str
         "scylla": {
             "contact_points": list(source.contact_points),
             "datacenter": source.datacenter,
+            **({"ca_file": CA_PATH} if source.tls else {}),
             "credentials_file": f"{SECRETS_PATH}/scylla.properties",
         },
         "postgres": {
@@ -133,6 +168,7 @@ def databases_config(source: SourceDatabase, target: TargetDatabase) -> dict[str
             "port": target.port,
             "database": target.database,
             "sslmode": target.sslmode,
+            **({"sslrootcert": CA_PATH} if target.trusted else {}),
             "credentials_file": f"{SECRETS_PATH}/postgres.properties",
         },
     }
@@ -144,9 +180,12 @@ def reconcile_config(args: ReconcileJobArgs) -> dict[str, Any]:
         **databases_config(args.source, args.target),
         "pipeline": {
             "connect_url": args.pipeline.connect_url,
+            **({"connect_credentials_file": CONNECT_LOGIN} if args.pipeline.rest.username else {}),
             "source_connector": args.pipeline.source_connector,
             "sink_connector": args.pipeline.sink_connector,
-            "kafka_bootstrap_servers": args.pipeline.kafka_bootstrap_servers or None,
+            "kafka_bootstrap_servers": args.pipeline.kafka_bootstrap_servers,
+            **_kafka_config(args.pipeline.kafka),
+            **({"ca_file": CA_PATH} if args.target.trusted else {}),
             "window_size_ms": args.pipeline.window_size_ms,
             "confidence_window_ms": args.pipeline.confidence_window_ms,
         },

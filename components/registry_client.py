@@ -9,6 +9,7 @@ import httpx
 
 from components.http_retry import REQUEST_TIMEOUT_SECONDS, RETRY_SECONDS, request_with_retries
 from components.provider_errors import ProviderError
+from components.tls.trust import client_context, distrust
 
 _NOT_FOUND: Final = 404
 
@@ -23,14 +24,20 @@ class RegistryError(ProviderError):
 
 
 class RegistryClient:
-    """One registry. A context manager."""
+    """One registry. A context manager. `trusted` are authorities (PEM) that may vouch for it, besides the system's."""
 
     def __init__(
-        self, url: str, transport: httpx.BaseTransport | None = None, retry_seconds: float = RETRY_SECONDS
+        self,
+        url: str,
+        transport: httpx.BaseTransport | None = None,
+        retry_seconds: float = RETRY_SECONDS,
+        *,
+        trusted: str = "",
     ) -> None:
         self._url = url.rstrip("/")
         self._retry_seconds = retry_seconds
-        self._http = httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS, transport=transport)
+        verify = client_context(trusted)
+        self._http = httpx.Client(timeout=REQUEST_TIMEOUT_SECONDS, transport=transport, verify=verify)
 
     def __enter__(self) -> Self:
         return self
@@ -82,9 +89,8 @@ class RegistryClient:
         try:
             response = request_with_retries(self._http, method, self._url + path, self._retry_seconds, json=body)
         except httpx.TransportError as error:
-            raise RegistryError(
-                f"the schema registry at {self._url} does not answer ({type(error).__name__}); is it running?"
-            ) from None
+            reason = distrust(error) or f"does not answer ({type(error).__name__}); is it running?"
+            raise RegistryError(f"the schema registry at {self._url} {reason}") from None
         if missing_is_none and response.status_code == _NOT_FOUND:
             return None
         if response.is_error:

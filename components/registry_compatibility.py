@@ -7,11 +7,20 @@ from typing import Any, ClassVar
 
 import httpx
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import (
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
 
 from components.http_retry import RETRY_SECONDS
 from components.provider_errors import short_errors
 from components.registry_client import RegistryClient
+from components.tls.trust import trusted_pem
 
 
 class CompatibilityProvider(ResourceProvider):
@@ -20,9 +29,14 @@ class CompatibilityProvider(ResourceProvider):
     serialize_as_secret_always = False
     transport: ClassVar[httpx.BaseTransport | None] = None
     retry_seconds: ClassVar[float] = RETRY_SECONDS
+    _trusted: str = ""
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the trusted authorities from the stack's configuration."""
+        self._trusted = trusted_pem(req.config.get)
 
     def _registry(self, props: Mapping[str, Any]) -> RegistryClient:
-        return RegistryClient(props["url"], self.transport, self.retry_seconds)
+        return RegistryClient(props["url"], self.transport, self.retry_seconds, trusted=self._trusted)
 
     def _put(self, props: dict[str, Any]) -> dict[str, Any]:
         with self._registry(props) as registry:

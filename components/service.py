@@ -76,6 +76,8 @@ class File:
     secret: bool = False
     """Encrypted in the state, and readable by `owner_uid` only."""
     owner_uid: int = 0
+    binary: bool = False
+    """`content` is base64 of what the file holds."""
 
     @property
     def mode(self) -> str:
@@ -128,14 +130,17 @@ class ServiceArgs:
     stop_timeout_seconds: int = 30
     capabilities: Sequence[str] = ()
     """Capabilities that the image needs to start; all others are dropped."""
+    image_user: bool = False
+    """The image starts as a user of its own. An engine looks for the owner of files among the users of its host then,
+    so that such a user gets them through group 0."""
     scratch: Sequence[str] = ()
-    """Folders that the service writes to besides its volumes; with them its root can be read-only. Not together with
+    """Folders that the service writes to besides its volumes; with them its root can be read-only, unless there are
     `files`: an engine puts none into a read-only root."""
 
     @property
     def read_only(self) -> bool:
         """Whether the root file system cannot be written."""
-        return self.host.read_only_root and bool(self.scratch)
+        return self.host.read_only_root and bool(self.scratch) and not self.files
 
 
 class Service(pulumi.ComponentResource):
@@ -181,15 +186,8 @@ class Service(pulumi.ComponentResource):
                 )
                 for volume in args.volumes
             ],
-            uploads=[
-                docker.ContainerUploadArgs(
-                    file=file.path,
-                    content=file.protected_content,
-                    permissions=file.mode,
-                    owner=str(file.owner_uid),
-                )
-                for file in args.files
-            ],
+            group_adds=["0"] if args.files and args.image_user else None,
+            uploads=[_upload(file, image_user=args.image_user) for file in args.files],
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD-SHELL", args.health.command],
                 interval=go_duration(args.health.interval_seconds),
@@ -208,6 +206,16 @@ class Service(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({"name": self.name})
+
+
+def _upload(file: File, *, image_user: bool) -> docker.ContainerUploadArgs:
+    return docker.ContainerUploadArgs(
+        file=file.path,
+        content=None if file.binary else file.protected_content,
+        content_base64=file.protected_content if file.binary else None,
+        permissions=file.mode.replace("0400", "0440") if image_user else file.mode,
+        owner=None if image_user else str(file.owner_uid),
+    )
 
 
 def named_volume(

@@ -147,6 +147,8 @@ class SwarmService(pulumi.ComponentResource):
 
 
 def _base64(file: File) -> pulumi.Output[str]:
+    if file.binary:
+        return pulumi.Output.from_input(file.protected_content)
     return pulumi.Output.from_input(file.protected_content).apply(
         lambda content: base64.b64encode(content.encode()).decode()
     )

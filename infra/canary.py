@@ -44,6 +44,7 @@ class Canary:
             host=self._host,
             image=self._images.id("vault"),
             vault_address=vault.address_inside,
+            trusted=self._settings.transport.trusted,
             role=role,
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             own_volume=self._host.volume_name(AGENT_VOLUME),
@@ -63,9 +64,13 @@ class Canary:
             host=self._host,
             image=self._images.reconcile_id(),
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
-            source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter),
+            source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter, settings.scylla.tls),
             target=TargetDatabase(
-                postgres.host_inside, postgres.port_inside, settings.postgres.database, settings.postgres.ssl_mode
+                postgres.host_inside,
+                postgres.port_inside,
+                settings.postgres.database,
+                settings.postgres.ssl_mode,
+                settings.transport.trusted,
             ),
             every_seconds=settings.monitoring.canary.interval_seconds,
             window_size_ms=settings.connect.window_size_ms,

@@ -1,4 +1,4 @@
-"""Reads the stack configuration. The only module that reads `pulumi.Config`.
+"""Reads the stack configuration. Nothing else reads `pulumi.Config`.
 
 Defaults live in Pulumi.yaml and nowhere else. Whatever is missing or wrong is collected and reported at once, before
 any resource is touched, with the lines to paste into the stack file.
@@ -6,13 +6,15 @@ any resource is touched, with the lines to paste into the stack file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import pulumi
 
+from components.kafka import ADMIN
 from components.kafka_connect.configs import ReplicatedTable
+from components.kafka_security import PROVIDER_MECHANISMS, SCRAM
 from components.postgres.migrations import parse_migrations
+from components.tls.trust import CA_KEY
+from infra.config_reader import Reader, SettingsError
+from infra.config_transport import CERTIFICATE_EXAMPLE, read_transport
 from infra.settings import (
     CanarySettings,
     ConnectSettings,
@@ -26,11 +28,10 @@ from infra.settings import (
     Settings,
     TableSettings,
     TracingSettings,
+    TransportSettings,
     VaultSettings,
 )
 from reconcile.settings import schedule_problems
-
-T = TypeVar("T")
 
 MIN_RETENTION_HOURS = 24
 """A shorter retention could drop records that a stopped sink has not read after a night."""
@@ -52,103 +53,14 @@ COMPATIBILITY_LEVELS = (
 )
 
 
-class SettingsError(pulumi.RunError):
-    """The stack's configuration is missing something or contradicts itself."""
-
-
-class _Reader:
-    """Reads keys and collects what is wrong with them."""
-
-    def __init__(self, config: pulumi.Config) -> None:
-        self._config = config
-        self.problems: list[str] = []
-
-    def problem(self, key: str, what: str, example: str) -> None:
-        yaml = f"config:\n      {self._config.name}:{key}: {example}"
-        self.problems.append(f"{key}: {what}. In Pulumi.{pulumi.get_stack()}.yaml:\n    {yaml}")
-
-    def _typed(self, key: str, read: Callable[[str], T | None], example: str, fallback: T) -> T:
-        try:
-            value = read(key)
-        except pulumi.ConfigTypeError as error:
-            self.problem(key, str(error), example)
-            return fallback
-        if value is None:
-            self.problem(key, "is missing", example)
-            return fallback
-        return value
-
-    def text(self, key: str, example: str = "...") -> str:
-        return self._typed(key, self._config.get, example, "")
-
-    def optional(self, key: str) -> str:
-        return self._config.get(key) or ""
-
-    def integer(self, key: str, minimum: int = 0) -> int:
-        value = self._typed(key, self._config.get_int, str(minimum), minimum)
-        if value < minimum:
-            self.problem(key, f"is {value}, the minimum is {minimum}", str(minimum))
-        return value
-
-    def ratio(self, key: str) -> float:
-        value = self._typed(key, self._config.get_float, "0.01", 0.0)
-        if not 0 <= value <= 1:
-            self.problem(key, f"is {value:g}, but a ratio is from 0 to 1", "0.01")
-        return value
-
-    def flag(self, key: str) -> bool:
-        return self._typed(key, self._config.get_bool, "false", False)
-
-    def choice(self, key: str, *allowed: str) -> Any:
-        value = self.text(key, allowed[0])
-        if value not in allowed:
-            self.problem(key, f"is {value!r}, allowed: {', '.join(allowed)}", allowed[0])
-        return value
-
-    def items(self, key: str, example: str) -> list[Any]:
-        value: Any = self._typed(key, self._config.get_object, example, [])
-        if not isinstance(value, list):
-            self.problem(key, "must be a list", example)
-            return []
-        return value
-
-    def mapping(self, key: str) -> dict[str, str]:
-        value: Any = self._typed(key, self._config.get_object, "{}", {})
-        if not isinstance(value, dict):
-            self.problem(key, "must be a mapping", "{}")
-            return {}
-        return {str(name): str(item) for name, item in value.items()}
-
-    def addresses(self, key: str, example: str) -> dict[str, list[str]]:
-        """Lists of `host:port` by name."""
-        value: Any = self._typed(key, self._config.get_object, example, {})
-        if not isinstance(value, dict) or not all(isinstance(each, list) for each in value.values()):
-            self.problem(key, "must be a mapping of lists", example)
-            return {}
-        return {str(name): [str(address) for address in each] for name, each in value.items()}
-
-    def secret(self, key: str) -> pulumi.Output[str]:
-        if not self._config.get(key):
-            self.problems.append(
-                f"{key}: the secret is missing. `make up` generates it, or:\n"
-                f"    pulumi config set --secret {self._config.name}:{key} --stack {pulumi.get_stack()}"
-            )
-        return pulumi.Output.secret(self._config.get(key) or "")
-
-    def external(self, mode: str, key: str, value: T, example: str) -> T:
-        """A value that mode `external` cannot do without."""
-        if mode == "external" and not value:
-            self.problem(key, "is needed when the service is external", example)
-        return value
-
-
 def load_settings() -> Settings:
     """Read and check the whole configuration of the current stack.
 
     Raises:
         SettingsError: naming every wrong or missing key, with the YAML to paste.
     """
-    reader = _Reader(pulumi.Config())
+    reader = Reader(pulumi.Config())
+    transport = read_transport(reader)
     settings = Settings(
         project=pulumi.get_project(),
         stack=pulumi.get_stack(),
@@ -160,11 +72,12 @@ def load_settings() -> Settings:
             image_overrides=reader.mapping("imageOverrides"),
             read_only_root=reader.flag("readOnlyRoot"),
         ),
-        kafka=_kafka(reader),
+        transport=transport,
+        kafka=_kafka(reader, transport),
         registry=_registry(reader),
-        connect=_connect(reader),
-        scylla=_scylla(reader),
-        postgres=_postgres(reader),
+        connect=_connect(reader, transport),
+        scylla=_scylla(reader, transport),
+        postgres=_postgres(reader, transport),
         vault=_vault(reader),
         reconcile=_reconcile(reader),
         monitoring=_monitoring(reader),
@@ -177,14 +90,22 @@ def load_settings() -> Settings:
     return settings
 
 
-def _kafka(reader: _Reader) -> KafkaSettings:
+def _kafka(reader: Reader, transport: TransportSettings) -> KafkaSettings:
     mode = reader.choice("kafkaMode", "container", "external")
+    mechanism = reader.choice("kafkaSaslMechanism", "none", *PROVIDER_MECHANISMS)
+    tls = reader.flag("kafkaTlsEnabled")
+    if mode == "container":
+        mechanism, tls = (SCRAM, True) if transport.enabled else ("none", False)
+    logs_in = mechanism != "none"
     kafka = KafkaSettings(
         mode=mode,
         bootstrap_servers=reader.external(
             mode, "kafkaBootstrapServers", reader.items("kafkaBootstrapServers", "[]"), "[host:9092]"
         ),
-        tls_enabled=reader.flag("kafkaTlsEnabled"),
+        tls_enabled=tls,
+        sasl_mechanism=mechanism if logs_in else "",
+        admin_user=reader.text("kafkaAdminUser") if mode == "external" else ADMIN,
+        admin_password=reader.secret("kafkaAdminPassword") if logs_in else pulumi.Output.secret(""),
         brokers=reader.integer("kafkaBrokers", 1),
         heap_mb=reader.integer("kafkaHeapMb", 256),
         replication_factor=reader.integer("kafkaReplicationFactor", 1),
@@ -202,7 +123,7 @@ def _kafka(reader: _Reader) -> KafkaSettings:
     return kafka
 
 
-def _registry(reader: _Reader) -> RegistrySettings:
+def _registry(reader: Reader) -> RegistrySettings:
     mode = reader.choice("registryMode", "container", "external")
     return RegistrySettings(
         mode=mode,
@@ -211,14 +132,19 @@ def _registry(reader: _Reader) -> RegistrySettings:
     )
 
 
-def _connect(reader: _Reader) -> ConnectSettings:
+def _connect(reader: Reader, transport: TransportSettings) -> ConnectSettings:
     mode = reader.choice("connectMode", "container", "service", "external")
     url = reader.text("connectUrl")
     if mode != "container" and not url:
         reader.problem("connectUrl", f"is needed in mode {mode}", "http://host:8083")
+    user = reader.text("connectUser")
+    if transport.enabled and mode != "external" and not user:
+        reader.problem("connectUser", "is needed with transportSecurity tls", "cdc")
     return ConnectSettings(
         mode=mode,
         url=url,
+        user=user,
+        password=reader.secret("connectPassword") if user else pulumi.Output.secret(""),
         workers=reader.integer("connectWorkers", 1),
         heap_mb=reader.integer("connectHeapMb", 256),
         placement=reader.text("connectPlacement"),
@@ -236,13 +162,17 @@ def _connect(reader: _Reader) -> ConnectSettings:
     )
 
 
-def _scylla(reader: _Reader) -> ScyllaSettings:
+def _scylla(reader: Reader, transport: TransportSettings) -> ScyllaSettings:
     mode = reader.choice("scyllaMode", "container", "external")
+    tls = reader.flag("scyllaTlsEnabled")
+    if tls and not transport.trusted:
+        reader.problem(CA_KEY, "is needed with scyllaTlsEnabled", CERTIFICATE_EXAMPLE)
     return ScyllaSettings(
         mode=mode,
         contact_points=reader.external(
             mode, "scyllaContactPoints", reader.items("scyllaContactPoints", "[]"), "[host:9042]"
         ),
+        tls=tls if mode == "external" else transport.enabled,
         datacenter=reader.text("scyllaDatacenter"),
         replication_factor=reader.integer("scyllaReplicationFactor", 1),
         memory_mb=reader.integer("scyllaMemoryMb", 512),
@@ -255,13 +185,16 @@ def _scylla(reader: _Reader) -> ScyllaSettings:
     )
 
 
-def _postgres(reader: _Reader) -> PostgresSettings:
+def _postgres(reader: Reader, transport: TransportSettings) -> PostgresSettings:
     mode = reader.choice("postgresMode", "container", "external")
+    ssl_mode = reader.choice("postgresSslMode", "disable", "require", "verify-ca", "verify-full")
+    if ssl_mode.startswith("verify") and not transport.trusted:
+        reader.problem(CA_KEY, f"is needed with postgresSslMode {ssl_mode}", CERTIFICATE_EXAMPLE)
     return PostgresSettings(
         mode=mode,
         host=reader.external(mode, "postgresHost", reader.text("postgresHost"), "host"),
         port=reader.integer("postgresPort", 1),
-        ssl_mode=reader.choice("postgresSslMode", "disable", "require", "verify-ca", "verify-full"),
+        ssl_mode="verify-full" if mode == "container" and transport.enabled else ssl_mode,
         memory_mb=reader.integer("postgresMemoryMb", 128),
         database=reader.text("postgresDatabase"),
         admin_user=reader.text("postgresAdminUser"),
@@ -269,7 +202,7 @@ def _postgres(reader: _Reader) -> PostgresSettings:
     )
 
 
-def _vault(reader: _Reader) -> VaultSettings:
+def _vault(reader: Reader) -> VaultSettings:
     mode = reader.choice("vaultMode", "container", "external")
     return VaultSettings(
         mode=mode,
@@ -279,7 +212,7 @@ def _vault(reader: _Reader) -> VaultSettings:
     )
 
 
-def _reconcile(reader: _Reader) -> ReconcileSettings:
+def _reconcile(reader: Reader) -> ReconcileSettings:
     reconcile = ReconcileSettings(
         enabled=reader.flag("reconcileEnabled"),
         schedule=reader.text("reconcileSchedule", '"0 2 * * *"'),
@@ -297,7 +230,7 @@ def _reconcile(reader: _Reader) -> ReconcileSettings:
     return reconcile
 
 
-def _monitoring(reader: _Reader) -> MonitoringSettings:
+def _monitoring(reader: Reader) -> MonitoringSettings:
     enabled = reader.flag("monitoring")
     grafana = reader.flag("grafanaEnabled") and enabled
     targets = reader.addresses("monitoringTargets", '{kafka: ["kafka-1.internal:9404"]}')
@@ -318,17 +251,17 @@ def _monitoring(reader: _Reader) -> MonitoringSettings:
     )
 
 
-def _canary(reader: _Reader, monitoring: bool) -> CanarySettings:
+def _canary(reader: Reader, monitoring: bool) -> CanarySettings:
     enabled = reader.flag("canaryEnabled") and monitoring
     return CanarySettings(enabled=enabled, interval_seconds=reader.integer("canaryIntervalSeconds", 1))
 
 
-def _tracing(reader: _Reader) -> TracingSettings:
+def _tracing(reader: Reader) -> TracingSettings:
     enabled = reader.flag("tracing") and reader.flag("monitoring")
     return TracingSettings(enabled=enabled, sample_ratio=reader.ratio("tracingSampleRatio"))
 
 
-def _tables(reader: _Reader, compatibility: str) -> list[TableSettings]:
+def _tables(reader: Reader, compatibility: str) -> list[TableSettings]:
     tables: list[TableSettings] = []
     for number, entry in enumerate(reader.items("tables", TABLE_EXAMPLE)):
         unknown = sorted(set(entry) - TABLE_KEYS)

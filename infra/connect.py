@@ -20,18 +20,24 @@ from components.kafka_connect.configs import (
     ScyllaSourceConfig,
 )
 from components.kafka_connect.connector import Connector, ConnectorArgs
+from components.kafka_connect.rest import RestSecurity
 from components.kafka_connect.restarter import RestarterArgs, restarter_service
 from components.kafka_connect.worker import SWARM_TASK_NAME, WorkerArgs, worker_service
-from components.observability.traces import Tracing
 from components.postgres.roles import WRITER
 from components.service import Host, Service, ServiceArgs, named_volume
 from components.swarm_service import Placement, SwarmService
+from components.tls.certificate import ServerCertificate
+from components.tls.files import CA_PATH
+from components.tls.truststore import TrustStore
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
 from components.vault.secrets import AppRole, static_login
 from infra.images import Images
+from infra.kafka_clients import CONNECT_USER
 from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, READER, SOURCE_OFFSETS_TOPIC
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import Settings
+from infra.tracing import traced, tracing
+from infra.trust import Certificates
 
 SOURCE_CONNECTOR = "scylla-source"
 SINK_CONNECTOR = "postgres-sink"
@@ -56,22 +62,34 @@ class Connect:
 class ConnectWorkers:
     """Agent and workers, as containers or as Swarm services."""
 
-    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        docker_provider: docker.Provider,
+        images: Images,
+        host: Host,
+        certificates: Certificates,
+    ) -> None:
         self._settings = settings
         self._docker = docker_provider
         self._images = images
         self._host = host
+        self._certificates = certificates
 
-    def bring_up(self, kafka: Kafka, vault: Vault, role: AppRole, wait_for: Sequence[pulumi.Resource]) -> Connect:
+    def bring_up(
+        self, services: tuple[Kafka, Registry], vault: Vault, role: AppRole, wait_for: Sequence[pulumi.Resource]
+    ) -> Connect:
         """Start agent and workers, or find existing ones; the gate opens when the REST API answers."""
+        kafka, registry = services
         settings = self._settings.connect
         if settings.mode == "external":
-            gate = _connect_gate(settings.url, [])
+            gate = _connect_gate(settings.url, [], self._rest(None))
             return Connect(Server(gate, None), settings.url, settings.url, [])
         agent = AgentArgs(
             host=self._host,
             image=self._images.id("vault"),
             vault_address=vault.address_inside,
+            trusted=self._settings.transport.trusted,
             role=role,
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             own_volume=self._host.volume_name(AGENT_VOLUME),
@@ -91,6 +109,10 @@ class ConnectWorkers:
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             monitored=self._settings.monitoring.enabled,
             tracing=tracing(self._settings),
+            trusted=self._settings.transport.trusted,
+            truststore=self._truststore(registry),
+            kafka=kafka.clients[CONNECT_USER],
+            rest=self._rest(self._certificate()),
         )
         if settings.mode == "service":
             return self._swarm(agent, workers, [*role.ready, *wait_for])
@@ -110,11 +132,11 @@ class ConnectWorkers:
         )
         SwarmService(
             "connect-restarter",
-            self._restarter("connect", SWARM_GRACE_SECONDS),
+            self._restarter("connect", SWARM_GRACE_SECONDS, workers.rest),
             Placement(settings.placement, replicas=1),
             pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[service])),
         )
-        gate = _connect_gate(settings.url, [service.service])
+        gate = _connect_gate(settings.url, [service.service], workers.rest)
         return Connect(Server(gate, None), settings.url, f"http://connect:{ports.CONNECT_REST}", [])
 
     def _containers(
@@ -142,38 +164,46 @@ class ConnectWorkers:
         ]
         restarter = Service(
             "connect-restarter",
-            self._restarter(worker_aliases(1)[0], 0),
+            self._restarter(worker_aliases(1)[0], 0, workers.rest),
             pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=services)),
         )
         first = services[0].container
-        url = f"http://{self._host.address(ports.PUBLISHED_CONNECT_REST)}"
-        gate = _connect_gate(url, [service.container for service in services])
-        inside = f"http://{worker_aliases(1)[0]}:{ports.CONNECT_REST}"
+        scheme = workers.rest.scheme
+        url = f"{scheme}://{self._host.address(ports.PUBLISHED_CONNECT_REST)}"
+        gate = _connect_gate(url, [service.container for service in services], workers.rest)
+        inside = f"{scheme}://{worker_aliases(1)[0]}:{ports.CONNECT_REST}"
         return Connect(Server(gate, first), url, inside, [rendered, *services, restarter])
 
-    def _restarter(self, worker: str, grace_seconds: int) -> ServiceArgs:
+    def _certificate(self) -> ServerCertificate | None:
+        """Of all workers of one Docker host. On Swarm nobody knows the names of tasks before they run."""
+        settings = self._settings.connect
+        if settings.mode != "container":
+            return None
+        return self._certificates.server("connect", worker_aliases(settings.workers))
+
+    def _truststore(self, registry: Registry) -> TrustStore | None:
+        """Where a client of the workers that knows no PEM speaks TLS, and not with the system's authorities."""
+        trusted = self._settings.transport.trusted
+        needed = registry.url_inside.startswith("https:") or self._settings.scylla.tls
+        return TrustStore("connect", trusted) if trusted and needed else None
+
+    def _rest(self, certificate: ServerCertificate | None) -> RestSecurity:
+        settings = self._settings.connect
+        return RestSecurity(settings.user, settings.password, certificate)
+
+    def _restarter(self, worker: str, grace_seconds: int, rest: RestSecurity) -> ServiceArgs:
         return restarter_service(
             RestarterArgs(
                 host=self._host,
                 image=self._images.connect_id(),
-                connect_url=f"http://{worker}:{ports.CONNECT_REST}",
+                connect_url=f"{rest.scheme}://{worker}:{ports.CONNECT_REST}",
                 secrets_volume=self._host.volume_name(SECRETS_VOLUME),
                 connectors={"scylla.properties": SOURCE_CONNECTOR, "postgres.properties": SINK_CONNECTOR},
                 grace_seconds=grace_seconds,
+                rest=rest,
+                trusted=self._settings.transport.trusted,
             )
         )
-
-
-def tracing(settings: Settings) -> Tracing | None:
-    """Where the stack's spans go; None where nothing is traced."""
-    if not settings.tracing.enabled:
-        return None
-    return Tracing(f"http://jaeger:{ports.OTLP}", settings.tracing.sample_ratio)
-
-
-def traced(settings: Settings) -> bool:
-    """Whether rows are traced: only workers of our own run the agent."""
-    return settings.tracing.enabled and settings.connect.mode != "external"
 
 
 def worker_aliases(workers: int) -> list[str]:
@@ -181,13 +211,15 @@ def worker_aliases(workers: int) -> list[str]:
     return [f"connect-{number}" for number in range(1, workers + 1)]
 
 
-def _connect_gate(url: str, workers: Sequence[docker.Container | docker.Service]) -> Gate:
+def _connect_gate(url: str, workers: Sequence[docker.Container | docker.Service], rest: RestSecurity) -> Gate:
     return Gate(
         "connect",
         GateArgs(
             service="connect",
             kind="http",
             address=f"{url}/connectors",
+            # A gate does not log in: being asked to is an answer.
+            expected_statuses=(rest.ready_status,),
             triggers=[worker.id for worker in workers],
         ),
         pulumi.ResourceOptions(depends_on=list(workers)),
@@ -229,6 +261,7 @@ def source_config(settings: Settings, scylla: Scylla, registry: Registry) -> Scy
         heartbeat_interval_ms=connect.heartbeat_interval_ms,
         consistency_level=settings.scylla.consistency_level,
         datacenter=settings.scylla.datacenter,
+        tls=settings.scylla.tls,
         tasks_max=connect.source_tasks_max,
         traced=traced(settings),
     )
@@ -245,6 +278,7 @@ def sink_config(
             port=postgres.port_inside,
             database=settings.postgres.database,
             ssl_mode=settings.postgres.ssl_mode,
+            ssl_root_cert=CA_PATH if settings.transport.trusted else "",
         ),
         "topic_prefix": connect.topic_prefix,
         "tables": tuple(table.replicated for table in settings.replicated),

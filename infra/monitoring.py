@@ -21,6 +21,7 @@ from infra.connect import worker_aliases
 from infra.images import Images
 from infra.platform import Postgres
 from infra.settings import Settings
+from infra.trust import Certificates
 
 PROMETHEUS_VOLUME = "prometheus-data"
 ALERTMANAGER_VOLUME = "alertmanager-data"
@@ -31,11 +32,19 @@ AGENT_METRICS_PATH = "/agent/v1/metrics"
 class Monitoring:
     """Prometheus and the exporters that it needs, as containers or as Swarm services."""
 
-    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        docker_provider: docker.Provider,
+        images: Images,
+        host: Host,
+        certificates: Certificates,
+    ) -> None:
         self._settings = settings
         self._docker = docker_provider
         self._images = images
         self._host = host
+        self._certificates = certificates
         self._on_swarm = settings.connect.mode == "service"
 
     def bring_up(self, postgres: Postgres) -> list[Service]:
@@ -80,6 +89,8 @@ class Monitoring:
                 data_volume=self._host.volume_name(PROMETHEUS_VOLUME),
                 retention_days=monitoring.retention_days,
                 memory_mb=monitoring.memory_mb,
+                trusted=self._settings.transport.trusted,
+                certificate_ends=self._certificates.ends,
             ),
             # Swarm would publish on every address of every node.
             publish=not self._on_swarm,
@@ -118,6 +129,7 @@ class Monitoring:
                 sslmode=self._settings.postgres.ssl_mode,
                 user=MONITOR,
                 password=self._settings.monitoring.postgres_password,
+                trusted=self._settings.transport.trusted,
             )
         )
 
@@ -148,7 +160,8 @@ def _platform_targets(settings: Settings) -> Iterator[Target]:
     if settings.scylla.mode == "container":
         yield _scylla(settings)
     if settings.vault.mode == "container":
-        yield vault_target("vault", "vault", ports.VAULT_METRICS, VAULT_METRICS_PATH)
+        tls = settings.transport.enabled
+        yield vault_target("vault", "vault", ports.VAULT_METRICS, VAULT_METRICS_PATH, tls=tls)
     yield Target("postgres", "postgres", f"postgres-exporter:{ports.POSTGRES_METRICS}")
 
 

@@ -17,6 +17,7 @@ from components.scylla.preflight import Preflight, PreflightArgs
 from components.scylla.role import Role, RoleArgs
 from components.scylla.superuser import SuperuserPassword, SuperuserPasswordArgs
 from components.scylla.table import Table, TableArgs
+from components.tls.files import CA_PATH
 from components.vault.database import PostgresAccessArgs, ScyllaAccessArgs
 from components.vault.secrets import KeptLogin, PipelineSecrets, PipelineSecretsArgs
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
@@ -220,6 +221,7 @@ def pipeline_secrets(
                 vault_port=postgres.port_inside if ours else postgres.port_outside,
                 database=settings.postgres.database,
                 sslmode=settings.postgres.ssl_mode,
+                vault_sslrootcert=CA_PATH if ours and settings.transport.trusted else None,
                 managed_roles=[WRITER, RECONCILE, *in_postgres],
                 static_roles=[WRITER, *in_postgres],
             ),
@@ -230,6 +232,7 @@ def pipeline_secrets(
                 vault_contact_points=scylla.contact_points_inside if ours else scylla.contact_points_outside,
                 managed_roles=[READER, RECONCILER, *in_scylla],
                 static_roles=[READER, RECONCILER, *in_scylla],
+                vault_pem_bundle=settings.transport.trusted if settings.scylla.tls else None,
             ),
             group_role=RECONCILE,
             rotation_seconds=settings.vault.password_rotation_seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,7 +11,8 @@ import pulumi_docker as docker
 from components import ports
 from components.configured import Server
 from components.gate import Gate, GateArgs, GateKind
-from components.kafka import KafkaCluster, KafkaClusterArgs
+from components.kafka import BrokerSecurity, KafkaCluster, KafkaClusterArgs, broker_aliases
+from components.kafka_security import KafkaAccess
 from components.postgres.server import PostgresServer, PostgresServerArgs
 from components.schema_registry import SchemaRegistry, SchemaRegistryArgs
 from components.scylla.server import ScyllaServer, ScyllaServerArgs
@@ -20,8 +22,10 @@ from components.vault.init import AdminToken, AdminTokenArgs, VaultInit, VaultIn
 from components.vault.server import VaultServer, VaultServerArgs
 from components.vault.unsealer import UnsealerArgs, unsealer_service
 from infra.images import Images
+from infra.kafka_clients import REGISTRY_USER, external_clients, own_clients
 from infra.providers import kafka_provider, postgres_provider, vault_provider
 from infra.settings import Settings
+from infra.trust import Certificates
 
 VAULT_HEALTH = "/v1/sys/health?standbyok=true&sealedcode=200&uninitcode=200"
 """Answers 200 whenever the server can be talked to, sealed or not."""
@@ -34,6 +38,10 @@ class Kafka:
     server: Server
     bootstrap_inside: str
     bootstrap_outside: list[str]
+    clients: Mapping[str, KafkaAccess]
+    """How each client gets in."""
+    ready: Sequence[pulumi.Resource] = ()
+    """What clients wait for, besides the server: their users."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +85,19 @@ class Vault:
 class Platform:
     """Brings up, or finds, every backing service."""
 
-    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        docker_provider: docker.Provider,
+        images: Images,
+        host: Host,
+        certificates: Certificates,
+    ) -> None:
         self._settings = settings
         self._docker = docker_provider
         self._images = images
         self._host = host
+        self._certificates = certificates
         self._monitored = settings.monitoring.enabled
         self.services: list[Service] = []
 
@@ -115,7 +131,7 @@ class Platform:
                 None,
                 kafka_provider(self._settings, servers),
             )
-            return Kafka(server, ",".join(servers), servers)
+            return Kafka(server, ",".join(servers), servers, external_clients(self._settings))
         cluster = KafkaCluster(
             "kafka",
             KafkaClusterArgs(
@@ -127,14 +143,25 @@ class Platform:
                 replication_factor=settings.replication_factor,
                 min_insync_replicas=settings.min_insync_replicas,
                 monitored=self._monitored,
+                security=self._broker_security(),
             ),
             self._ours(),
         )
         *others, last_broker = cluster.services
         self.services += others
         provider = kafka_provider(self._settings, cluster.bootstrap_outside)
-        server = self._server("kafka", "kafka", cluster.bootstrap_outside[-1], last_broker, provider)
-        return Kafka(server, cluster.bootstrap_inside, cluster.bootstrap_outside)
+        kind: GateKind = "kafka-tls" if self._settings.transport.enabled else "kafka"
+        server = self._server("kafka", kind, cluster.bootstrap_outside[-1], last_broker, provider)
+        clients, ready = own_clients(self._settings, server)
+        return Kafka(server, cluster.bootstrap_inside, cluster.bootstrap_outside, clients, ready)
+
+    def _broker_security(self) -> BrokerSecurity | None:
+        names = broker_aliases(self._settings.kafka.brokers)
+        signed = [self._certificates.server(name, [name], client=True) for name in names]
+        certificates = [certificate for certificate in signed if certificate]
+        if not certificates:
+            return None
+        return BrokerSecurity(certificates, self._settings.transport.authority_pem, self._settings.kafka.admin_password)
 
     def registry(self, kafka: Kafka) -> Registry:
         """The schema registry; it stores its schemas in Kafka."""
@@ -150,8 +177,13 @@ class Platform:
                 bootstrap_servers=kafka.bootstrap_inside,
                 replication_factor=self._settings.kafka.replication_factor,
                 monitored=self._monitored,
+                kafka=kafka.clients[REGISTRY_USER],
+                certificate=self._certificates.server("schema-registry", [SchemaRegistry.host_inside]),
+                trusted=self._settings.transport.trusted,
             ),
-            pulumi.ResourceOptions.merge(self._ours(), pulumi.ResourceOptions(depends_on=[kafka.server.gate])),
+            pulumi.ResourceOptions.merge(
+                self._ours(), pulumi.ResourceOptions(depends_on=[kafka.server.gate, *kafka.ready])
+            ),
         )
         server = self._server("schema-registry", "http", f"{registry.url_outside}/subjects", registry.service, None)
         return Registry(server, registry.url_inside, registry.url_outside)
@@ -159,9 +191,10 @@ class Platform:
     def scylla(self) -> Scylla:
         """The source database."""
         settings = self._settings.scylla
+        kind: GateKind = "cql-tls" if settings.tls else "cql"
         if settings.mode == "external":
             points = settings.contact_points
-            return Scylla(self._server("scylla", "cql", points[0], None, None), points, points)
+            return Scylla(self._server("scylla", kind, points[0], None, None), points, points)
         stand_in_monitored = self._monitored and self._settings.docker.images == "testbed"
         scylla = ScyllaServer(
             "scylla",
@@ -170,10 +203,12 @@ class Platform:
                 image=self._images.java_id("scylla", monitored=stand_in_monitored),
                 memory_mb=settings.memory_mb,
                 jmx_exporter=stand_in_monitored,
+                certificate=self._certificates.server("scylla", [ScyllaServer.host_inside]),
+                trusted=self._settings.transport.trusted,
             ),
             self._ours(),
         )
-        server = self._server("scylla", "cql", scylla.contact_points_outside[0], scylla.service, None)
+        server = self._server("scylla", kind, scylla.contact_points_outside[0], scylla.service, None)
         return Scylla(server, scylla.contact_points_inside, scylla.contact_points_outside)
 
     def postgres(self) -> Postgres:
@@ -191,6 +226,7 @@ class Platform:
                 memory_mb=settings.memory_mb,
                 admin_user=settings.admin_user,
                 admin_password=settings.admin_password,
+                certificate=self._certificates.server("postgres", [PostgresServer.host_inside]),
             ),
             self._ours(),
         )
@@ -210,7 +246,13 @@ class Platform:
             return Vault(self._server("vault", "http", f"{address}{VAULT_HEALTH}", None, provider), address, address)
         vault = VaultServer(
             "vault",
-            VaultServerArgs(host=self._host, image=self._images.id("vault"), monitored=self._monitored),
+            VaultServerArgs(
+                host=self._host,
+                image=self._images.id("vault"),
+                monitored=self._monitored,
+                trusted=self._settings.transport.trusted,
+                certificate=self._certificates.server("vault", [VaultServer.host_inside]),
+            ),
             self._ours(),
         )
         self.services.append(vault.service)
@@ -238,5 +280,6 @@ class Platform:
             image=self._images.id("vault"),
             vault_address=address,
             unseal_key=init.unseal_keys.apply(lambda keys: keys[0]),
+            trusted=self._settings.transport.trusted,
         )
         return Service("vault-unsealer", unsealer_service(args), self._ours())

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components import ports
+from components.kafka_connect.rest import RestSecurity
 from components.postgres.roles import RECONCILE
 from components.reconcile_job import (
     Pipeline,
@@ -22,11 +23,13 @@ from components.service import Host, Service
 from components.vault.agent import AgentArgs
 from components.vault.secrets import AppRole, made_login, static_login
 from infra.beside_agent import Volumes, run_beside_agent
-from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, tracing
+from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect
 from infra.images import Images
+from infra.kafka_clients import RECONCILE_USER
 from infra.pipeline import RECONCILER
 from infra.platform import Kafka, Postgres, Scylla, Vault
 from infra.settings import Settings
+from infra.tracing import tracing
 
 SECRETS_VOLUME = "reconcile-secrets"
 SPOOL_VOLUME = "reconcile-spool"
@@ -54,6 +57,7 @@ class ReconcileJob:
             host=self._host,
             image=self._images.id("vault"),
             vault_address=vault.address_inside,
+            trusted=self._settings.transport.trusted,
             role=role,
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             own_volume=self._host.volume_name(AGENT_VOLUME),
@@ -76,16 +80,21 @@ class ReconcileJob:
             memory_mb=settings.reconcile.memory_mb,
             secrets_volume=self._host.volume_name(SECRETS_VOLUME),
             spool_volume=self._host.volume_name(SPOOL_VOLUME),
-            source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter),
+            source=SourceDatabase(scylla.contact_points_inside, settings.scylla.datacenter, settings.scylla.tls),
             target=TargetDatabase(
-                postgres.host_inside, postgres.port_inside, settings.postgres.database, settings.postgres.ssl_mode
+                postgres.host_inside,
+                postgres.port_inside,
+                settings.postgres.database,
+                settings.postgres.ssl_mode,
+                settings.transport.trusted,
             ),
             pipeline=Pipeline(
                 connect_url=connect.url_inside,
                 source_connector=SOURCE_CONNECTOR,
                 sink_connector=SINK_CONNECTOR,
-                # The job speaks to brokers without TLS only.
-                kafka_bootstrap_servers="" if settings.kafka.tls_enabled else kafka.bootstrap_inside,
+                kafka_bootstrap_servers=kafka.bootstrap_inside,
+                kafka=kafka.clients[RECONCILE_USER],
+                rest=RestSecurity(settings.connect.user, settings.connect.password),
                 window_size_ms=settings.connect.window_size_ms,
                 confidence_window_ms=settings.connect.confidence_window_ms,
             ),

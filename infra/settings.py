@@ -26,12 +26,29 @@ class DockerSettings:
 
 
 @dataclass(frozen=True)
+class TransportSettings:
+    """Whether the stack's own servers speak TLS, and whom its clients trust."""
+
+    enabled: bool
+    authority_pem: str
+    """Certificate of the authority that signs the servers' certificates; empty without TLS."""
+    authority_fingerprint: str
+    trusted: str
+    """All authorities that clients trust beyond the system's own, in PEM."""
+
+
+@dataclass(frozen=True)
 class KafkaSettings:
     """The Kafka cluster and the defaults of its topics."""
 
     mode: Mode
     bootstrap_servers: list[str]
     tls_enabled: bool
+    """Clients speak TLS."""
+    sasl_mechanism: str
+    """How they log in; empty: not at all."""
+    admin_user: str
+    admin_password: pulumi.Output[str]
     brokers: int
     heap_mb: int
     replication_factor: int
@@ -58,6 +75,9 @@ class ConnectSettings:
 
     mode: Mode
     url: str
+    user: str
+    """Login of the REST API; empty: nobody is asked."""
+    password: pulumi.Output[str]
     workers: int
     heap_mb: int
     placement: str
@@ -80,6 +100,8 @@ class ScyllaSettings:
 
     mode: Mode
     contact_points: list[str]
+    tls: bool
+    """Clients speak TLS."""
     datacenter: str
     replication_factor: int
     memory_mb: int
@@ -196,6 +218,7 @@ class Settings:
     project: str
     stack: str
     docker: DockerSettings
+    transport: TransportSettings
     kafka: KafkaSettings
     registry: RegistrySettings
     connect: ConnectSettings

@@ -11,8 +11,9 @@ import pulumi_docker as docker
 from components.heartbeat import heartbeats_volume
 from components.service import Host, Service
 from infra.canary import Canary
-from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors, traced
+from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWorkers, connectors
 from infra.images import Images
+from infra.kafka_clients import OPERATOR_USER
 from infra.monitoring import Monitoring, endpoints
 from infra.pipeline import (
     CANARY_ROLE,
@@ -32,6 +33,8 @@ from infra.platform import Kafka, Platform, Postgres, Registry, Scylla, Vault
 from infra.providers import docker_provider
 from infra.reconcile import ReconcileJob, metrics_url
 from infra.settings import Settings
+from infra.tracing import traced
+from infra.trust import Certificates
 
 
 def deploy(settings: Settings) -> None:
@@ -48,7 +51,8 @@ def deploy(settings: Settings) -> None:
         volume = heartbeats_volume(host, pulumi.ResourceOptions(provider=engine))
         host = replace(host, heartbeats=volume.name)
     images = Images(settings.docker, engine)
-    platform = Platform(settings, engine, images, host)
+    certificates = Certificates(settings, host)
+    platform = Platform(settings, engine, images, host, certificates)
 
     kafka = platform.kafka()
     registry = platform.registry(kafka)
@@ -62,7 +66,9 @@ def deploy(settings: Settings) -> None:
     targets = target_tables(settings, scylla, postgres, sources)
     secrets = pipeline_secrets(settings, vault, (scylla, postgres), [*sources, *targets.ready])
 
-    connect = ConnectWorkers(settings, engine, images, host).bring_up(kafka, vault, secrets.roles[CONNECT_ROLE], topics)
+    connect = ConnectWorkers(settings, engine, images, host, certificates).bring_up(
+        (kafka, registry), vault, secrets.roles[CONNECT_ROLE], [*topics, *kafka.ready]
+    )
     connectors(settings, connect, (scylla, postgres, registry), [*topics, *levels, *sources, *targets.ready])
 
     reconcile = (
@@ -76,7 +82,11 @@ def deploy(settings: Settings) -> None:
         else []
     )
 
-    watching = Monitoring(settings, engine, images, host).bring_up(postgres) if settings.monitoring.enabled else []
+    watching = (
+        Monitoring(settings, engine, images, host, certificates).bring_up(postgres)
+        if settings.monitoring.enabled
+        else []
+    )
     if settings.monitoring.canary.enabled:
         watching += Canary(settings, engine, images, host).bring_up(
             (scylla, postgres), vault, secrets.roles[CANARY_ROLE], [*sources, *targets.ready]
@@ -133,8 +143,10 @@ def _export(
     )
     pulumi.export("kafka_tls_enabled", settings.kafka.tls_enabled)
     pulumi.export("trace_sample_ratio", settings.tracing.sample_ratio if traced(settings) else 0)
+    if settings.transport.trusted or settings.kafka.sasl_mechanism:
+        pulumi.export("transport", _transport(settings))
     pulumi.export("commands", _commands(settings))
-    pulumi.export("credentials", pulumi.Output.secret(_credentials(settings)))
+    pulumi.export("credentials", pulumi.Output.secret(_credentials(settings) | _logins(settings, kafka)))
 
 
 def _export_tables(settings: Settings, targets: Targets) -> None:
@@ -153,6 +165,16 @@ def _export_tables(settings: Settings, targets: Targets) -> None:
     )
 
 
+def _transport(settings: Settings) -> dict[str, str | bool]:
+    """How the operator's tools verify servers."""
+    return {
+        "trusted": settings.transport.trusted,
+        "postgres_sslmode": settings.postgres.ssl_mode,
+        "scylla_tls": settings.scylla.tls,
+        "kafka_sasl_mechanism": settings.kafka.sasl_mechanism,
+    }
+
+
 def _commands(settings: Settings) -> dict[str, str]:
     """What a person would run next."""
     stack = settings.stack
@@ -165,6 +187,17 @@ def _commands(settings: Settings) -> dict[str, str]:
         "down": f"make down STACK={stack}",
         "credentials": f"pulumi stack output credentials --show-secrets --json --stack {stack}",
     } | (reconcile if settings.reconcile.enabled else {})
+
+
+def _logins(settings: Settings, kafka: Kafka) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:
+    """What the operator's tools log in with at services that may ask for it."""
+    login, connect = kafka.clients[OPERATOR_USER].login, settings.connect
+    found: dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]] = {}
+    if login:
+        found["kafka"] = {"username": login.username, "password": login.password}
+    if connect.user:
+        found["connect"] = {"username": connect.user, "password": connect.password}
+    return found
 
 
 def _credentials(settings: Settings) -> dict[str, pulumi.Input[dict[str, pulumi.Input[str]]]]:

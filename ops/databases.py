@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from components.scylla.session import CqlSession, Credentials, open_session
+from components.tls.trust import ca_path
 from ops.outputs import StackOutputs
 from reconcile.model import SourceSettings, TargetSettings
 
@@ -23,7 +24,8 @@ def connected(outputs: StackOutputs) -> Iterator[tuple[CqlSession, psycopg.Conne
 def open_scylla(outputs: StackOutputs) -> AbstractContextManager[CqlSession]:
     """Open a session. Raises ScyllaError."""
     login = Credentials(outputs.scylla.username, outputs.scylla.password)
-    return open_session(outputs.endpoints["scylla"].split(","), login)
+    trusted = outputs.trusted if outputs.scylla_tls else None
+    return open_session(outputs.endpoints["scylla"].split(","), login, trusted)
 
 
 def open_postgres(outputs: StackOutputs, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
@@ -35,6 +37,8 @@ def open_postgres(outputs: StackOutputs, **options: Any) -> psycopg.Connection[t
         dbname=settings.database,
         user=settings.username,
         password=settings.password,
+        sslmode=settings.sslmode,
+        sslrootcert=settings.sslrootcert,
         **options,
     )
 
@@ -43,7 +47,10 @@ def source_settings(outputs: StackOutputs) -> SourceSettings:
     """Return how the reconcile package reaches ScyllaDB."""
     login = outputs.scylla
     return SourceSettings(
-        contact_points=tuple(outputs.endpoints["scylla"].split(",")), username=login.username, password=login.password
+        contact_points=tuple(outputs.endpoints["scylla"].split(",")),
+        username=login.username,
+        password=login.password,
+        ca_file=ca_path(outputs.trusted) if outputs.scylla_tls else None,
     )
 
 
@@ -57,4 +64,6 @@ def target_settings(outputs: StackOutputs) -> TargetSettings:
         database=outputs.postgres_database,
         username=login.username,
         password=login.password,
+        sslmode=outputs.postgres_sslmode,
+        sslrootcert=ca_path(outputs.trusted),
     )

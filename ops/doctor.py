@@ -69,6 +69,7 @@ _ALERTS: Final = {
     "CdcRotationFailed": "an agent's secret id is gone, or a database refuses to change a password",
     "CdcKafkaPartitionsUnhealthy": "a broker is away or too slow",
     "CdcDiskFilling": "logs or volumes have grown",
+    "CdcCertificateEnds": "nobody has run `make up` for two months",
     "CdcReconcileOverdue": "runs fail or do not start",
     "CdcReconcileDifferences": "changes that the connector does not deliver, or writes to PostgreSQL by others",
     "CdcReconcileBreakerTripped": "so many differences at once are more likely a fault elsewhere",
@@ -79,6 +80,7 @@ _ALERTS: Final = {
 _STEPS: Final = {
     "CdcDlqNotEmpty": "`cdc dlq list`",
     "CdcVaultSealed": "`make up` unseals one of our own",
+    "CdcCertificateEnds": "`make up` makes it anew",
     "CdcReconcileOverdue": "`make reconcile`",
     "CdcReconcileDifferences": "`make reconcile`",
     "CdcRegistryIncompatible": "`cdc schema check`",

@@ -49,14 +49,27 @@ class StackOutputs:
     scylla: Login
     postgres: Login
     postgres_database: str
+    trusted: str = ""
+    """Authorities (PEM) by which servers are verified, beyond the system's own."""
+    postgres_sslmode: str = "prefer"
+    scylla_tls: bool = False
     kafka_tls: bool = False
     """Whether the brokers want TLS."""
+    kafka_sasl_mechanism: str = ""
+    kafka: Login | None = None
+    """Where the brokers ask for a login."""
+    connect: Login | None = None
+    """Where Connect's REST API asks for a login."""
     trace_sample_ratio: float = 0
     """Part of the changes that is traced."""
 
     def table(self, source: str) -> Table | None:
         """Return the replicated table of that source name, if any."""
         return next((table for table in self.tables if table.source == source), None)
+
+
+def _login(given: Mapping[str, Any] | None) -> Login | None:
+    return Login(given["username"], given["password"]) if given else None
 
 
 def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
@@ -69,6 +82,7 @@ def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
         raise OpsError(f"Stack {stack} has no outputs: it is not up.", f"Run `make up STACK={stack}`.")
     try:
         credentials = raw["credentials"]
+        transport = raw.get("transport") or {}
         return StackOutputs(
             endpoints=dict(raw["endpoints"]),
             topics=dict(raw["topics"]),
@@ -90,7 +104,13 @@ def parse_outputs(raw: Mapping[str, Any], stack: str) -> StackOutputs:
             scylla=Login(credentials["scylla"]["username"], credentials["scylla"]["password"]),
             postgres=Login(credentials["postgres"]["username"], credentials["postgres"]["password"]),
             postgres_database=credentials["postgres"]["database"],
+            trusted=transport.get("trusted", ""),
+            postgres_sslmode=transport.get("postgres_sslmode", "prefer"),
+            scylla_tls=bool(transport.get("scylla_tls")),
             kafka_tls=bool(raw["kafka_tls_enabled"]),
+            kafka_sasl_mechanism=transport.get("kafka_sasl_mechanism", ""),
+            kafka=_login(credentials.get("kafka")),
+            connect=_login(credentials.get("connect")),
             trace_sample_ratio=float(raw["trace_sample_ratio"]),
         )
     except KeyError as missing:

@@ -12,11 +12,12 @@ from typing import Any
 
 import yaml
 
+from components.tls.certificate import AUTHORITY_KEY
 from ops.errors import OpsError
 from ops.project import PROJECT_NAME, stack_file
 from ops.pulumi_cli import PulumiCli
 from ops.stack_config import load
-from ops.stack_secrets import SECRET_KEYS, missing_keys
+from ops.stack_secrets import made_up, missing_keys, needed_keys
 from ops.workspace import Workspace
 
 
@@ -47,10 +48,16 @@ def _preview_from_nothing(
     made.require("Making a throw-away stack for the preview")
     config_file = folder / path.name
     config_file.write_text(yaml.safe_dump(without_secrets(load(path), load(config_file))))
-    dummies = [word for key in SECRET_KEYS for word in ("--secret", f"{PROJECT_NAME}:{key}=preview-only")]
+    needed = needed_keys(load(path).get("config") or {})
+    dummies = [word for key in needed for word in ("--secret", f"{PROJECT_NAME}:{key}={dummy(key, cli.stack)}")]
     encrypted = throwaway.run("config", "set-all", *dummies, "--stack", cli.stack, "--config-file", str(config_file))
     encrypted.require("Writing dummy secrets for the preview")
     return throwaway.stream_on_stack(on_line, "preview", "--config-file", str(config_file), *args).exit_code
+
+
+def dummy(key: str, stack: str) -> str:
+    """Return what stands for a secret in a preview; an authority has to be one."""
+    return made_up(key, stack) if key == AUTHORITY_KEY else "preview-only"
 
 
 def without_secrets(tracked: dict[str, Any], initial: dict[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def revive(
     cli: PulumiCli,
     docker: Docker,
     step: Step,
-    open_vault: Callable[[str], VaultClient] = VaultClient,
+    open_vault: Callable[..., VaultClient] = VaultClient,
     wait: Callable[[float], None] = time.sleep,
 ) -> Revived:
     """Start the stack's stopped containers, wait until they are healthy, and unseal its Vault.
@@ -106,8 +106,8 @@ def _plain(value: Any) -> Any:
     return json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else value
 
 
-def _unseal(outputs: Mapping[str, Any], open_vault: Callable[[str], VaultClient]) -> bool:
-    with open_vault(_plain(outputs["address"])) as vault:
+def _unseal(outputs: Mapping[str, Any], open_vault: Callable[..., VaultClient]) -> bool:
+    with open_vault(_plain(outputs["address"]), trusted=outputs.get("trusted", "")) as vault:
         if not vault.is_initialized() or not vault.is_sealed():
             return False
         vault.unseal(_plain(outputs["unseal_keys"]))

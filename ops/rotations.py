@@ -49,10 +49,15 @@ class Rotations:
     """Why it says nothing; empty when it does."""
 
 
-def rotations(address: str, token: str, transport: httpx.BaseTransport | None = None) -> Rotations:
-    """Ask Vault for all roles whose password it changes by itself. `transport` is for tests."""
+def rotations(
+    address: str, token: str, transport: httpx.BaseTransport | None = None, *, trusted: str = ""
+) -> Rotations:
+    """Ask Vault for all roles whose password it changes by itself.
+
+    `trusted` are authorities (PEM) by which it is verified, beyond the system's own; `transport` is for tests.
+    """
     try:
-        with VaultClient(address, transport, retry_seconds=0) as vault:
+        with VaultClient(address, transport, retry_seconds=0, trusted=trusted) as vault:
             return Rotations(tuple(_rotations(vault, token)))
     except VaultError as error:
         return Rotations((), str(error))

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import yaml
 
+from components.tls.authority import new_authority
+from components.tls.certificate import AUTHORITY_KEY
 from ops.errors import OpsError
 from ops.project import PROJECT_NAME, stack_file
 from ops.pulumi_cli import PulumiCli
@@ -24,17 +26,39 @@ SECRET_KEYS: Final = (
     "vaultToken",
 )
 
+KAFKA_PASSWORD: Final = "kafkaAdminPassword"  # noqa: S105 the name of a key, not a password
+CONNECT_PASSWORD: Final = "connectPassword"  # noqa: S105 the name of a key, not a password
+
 # These open a service that somebody else runs when its mode is `external`: only a person can know them.
 _GIVEN_WHEN_EXTERNAL: Final = {
     "scyllaAdminPassword": "scyllaMode",
     "postgresAdminPassword": "postgresMode",
     "vaultToken": "vaultMode",
+    KAFKA_PASSWORD: "kafkaMode",
+    CONNECT_PASSWORD: "connectMode",
 }
 
 
+def needed_keys(config: Mapping[str, Any]) -> list[str]:
+    """Return the secret keys that a stack with this `config` mapping needs."""
+
+    def of(key: str) -> str:
+        return str(config.get(f"{PROJECT_NAME}:{key}") or "")
+
+    tls = of("transportSecurity") == "tls"
+    kafka_asks = of("kafkaSaslMechanism") not in ("", "none") if of("kafkaMode") == "external" else tls
+    asked = {AUTHORITY_KEY: tls, KAFKA_PASSWORD: kafka_asks, CONNECT_PASSWORD: bool(of("connectUser"))}
+    return [*SECRET_KEYS, *(key for key, needed in asked.items() if needed)]
+
+
 def missing_keys(config: Mapping[str, Any]) -> list[str]:
-    """Return the secret keys that a stack's `config` mapping has no value for."""
-    return [key for key in SECRET_KEYS if not config.get(f"{PROJECT_NAME}:{key}")]
+    """Return those that the mapping has no value for."""
+    return [key for key in needed_keys(config) if not config.get(f"{PROJECT_NAME}:{key}")]
+
+
+def made_up(key: str, stack: str) -> str:
+    """Return a value for a secret that nobody else has to know."""
+    return new_authority(f"{PROJECT_NAME} {stack}") if key == AUTHORITY_KEY else secrets.token_urlsafe(24)
 
 
 def ensure_secrets(cli: PulumiCli, project_dir: Path, state_dir: Path) -> list[str]:
@@ -56,7 +80,7 @@ def ensure_secrets(cli: PulumiCli, project_dir: Path, state_dir: Path) -> list[s
             f"Set them (the value is asked for):\n{commands}",
         )
     for key in missing:
-        cli.set_secret(key, secrets.token_urlsafe(24))
+        cli.set_secret(key, made_up(key, cli.stack))
     save(path, saved)
     return missing
 

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from components.kafka_connect.client import ConnectClient
 from components.kafka_connect.errors import ConnectError, ConnectorNotFound
+from ops.connect import connect_client
 from ops.docker import Docker
 from ops.outputs import StackOutputs
 from ops.rotations import Rotations, rotations
@@ -118,7 +119,7 @@ def collect_status(
 ) -> Status:
     """Ask the Docker engine, the endpoints and Connect. `transport` and `answers` are for tests."""
     services = tuple(_services(outputs, docker, answers or endpoint_answers))
-    with ConnectClient(outputs.endpoints["connect"], transport=transport, retry_timeout_seconds=0) as client:
+    with connect_client(outputs, transport=transport, retry_timeout_seconds=0) as client:
         connectors = tuple(_connector(client, name) for name in outputs.connectors.values())
     return Status(stack, services, connectors)
 
@@ -126,7 +127,9 @@ def collect_status(
 def whole_status(outputs: StackOutputs, stack: str, docker: Docker, vault_token: str = "") -> Status:
     """Ask Prometheus as well, where there is one, and Vault, with a token."""
     found = replace(collect_status(outputs, stack, docker), watching=watch(outputs))
-    return replace(found, rotations=rotations(outputs.endpoints["vault"], vault_token)) if vault_token else found
+    if not vault_token:
+        return found
+    return replace(found, rotations=rotations(outputs.endpoints["vault"], vault_token, trusted=outputs.trusted))
 
 
 def show_for_ever(collect: Callable[[], Status], console: Console) -> Never:

@@ -20,7 +20,7 @@ from reconcile.source import SourceClient
 from reconcile.store import Store
 from reconcile.target import TargetClient
 from reconcile.tokens import unit_count
-from reconcile.topic import KafkaTopic
+from reconcile.topic import topic_opener
 from reconcile.watermark import TimeOnly, open_watermark
 
 SMALL_TABLE_ROWS: Final = 200_000
@@ -138,7 +138,7 @@ def pipeline(settings: Settings, table: TableRef) -> Check:
     """How a run tells a difference from a change on its way."""
 
     def lag() -> Check:
-        with closing(open_watermark(settings.pipeline, table, KafkaTopic)) as watermark:
+        with closing(open_watermark(settings.pipeline, table, topic_opener(settings.pipeline))) as watermark:
             if isinstance(watermark, TimeOnly):
                 detail = "not known: runs wait by time only (set pipeline.* and the table's topic)"
                 return Check(table.source, "pipeline", Verdict.WARNING, detail)

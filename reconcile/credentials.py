@@ -27,14 +27,22 @@ def read_credentials(settings: SourceSettings | TargetSettings) -> Credentials |
         if settings.username is None:
             return None
         return Credentials(settings.username, settings.password or "")
-    properties = _properties(Path(settings.credentials_file))
+    return Credentials(*read_properties(Path(settings.credentials_file)))
+
+
+def read_properties(path: Path) -> tuple[str, str]:
+    """Return user name and password of a file.
+
+    Raises:
+        ConfigError: the file cannot be read or lacks a key; names file and key, never a value.
+    """
+    properties = _properties(path)
     missing = [key for key in ("username", "password") if not properties.get(key)]
     if missing:
         raise ConfigError(
-            f"{settings.credentials_file} has no {' and no '.join(missing)}; it must hold the lines "
-            "`username=...` and `password=...`"
+            f"{path} has no {' and no '.join(missing)}; it must hold the lines `username=...` and `password=...`"
         )
-    return Credentials(properties["username"], properties["password"])
+    return properties["username"], properties["password"]
 
 
 def _properties(path: Path) -> dict[str, str]:

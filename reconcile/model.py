@@ -144,7 +144,7 @@ class SourceSettings:
     password: str | None = field(default=None, repr=False)
     request_timeout_seconds: float = 60.0
     ca_file: str | None = None
-    """CA certificate; TLS is used when it is set."""
+    """Authorities, besides the system's; TLS is used when it is set."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +174,15 @@ class PipelineSettings:
     kafka_bootstrap_servers: str | None = None
     window_size_ms: int = 30_000
     confidence_window_ms: int = 30_000
+    connect_credentials_file: str | None = None
+    """Properties file with `username=` and `password=`; None: Connect asks for no login."""
+    kafka_tls: bool = False
+    kafka_sasl_mechanism: str | None = None
+    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; None: the brokers ask for no login."""
+    kafka_credentials_file: str | None = None
+    """Properties file with `username=` and `password=`."""
+    ca_file: str | None = None
+    """Authorities by which brokers and Connect are verified; None: the system's."""
 
 
 @dataclass(frozen=True)

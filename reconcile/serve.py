@@ -18,6 +18,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, make_wsgi_app
 
+from reconcile.connect import ConnectAccess
 from reconcile.errors import ReconcileError
 from reconcile.metrics import BookkeepingCollector
 from reconcile.model import Patience
@@ -53,7 +54,7 @@ def make_supervisor(settings: Settings) -> Supervisor | None:
     if not chosen.enabled or not pipeline.connect_url or not names:
         return None
     patience = Patience(chosen.first_pause, chosen.longest_pause, chosen.most_restarts, chosen.forget_after)
-    return Supervisor(pipeline.connect_url, names, patience)
+    return Supervisor(pipeline.connect_url, names, patience, access=ConnectAccess.of(pipeline))
 
 
 def registry(

@@ -22,7 +22,7 @@ from reconcile.source import SourceClient
 from reconcile.steady import SteadyTarget
 from reconcile.store import Connection, Store
 from reconcile.target import TargetClient
-from reconcile.topic import KafkaTopic
+from reconcile.topic import topic_opener
 from reconcile.watermark import Watermark, open_watermark
 
 MakeJournal = Callable[[Store, SourceClient, TablePlan], Journal]
@@ -65,7 +65,7 @@ class Session:
         return open_watermark(
             self.connections.pipeline,
             self.request.table,
-            KafkaTopic,
+            topic_opener(self.connections.pipeline),
             lambda moment: newest_start_ms(self.source.session, self.request.table, round(moment.timestamp() * 1000)),
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Final
 
 from cassandra import AuthenticationFailed, ConsistencyLevel
@@ -14,6 +13,7 @@ from reconcile.credentials import read_credentials
 from reconcile.errors import ConfigError, UnreachableError
 from reconcile.model import SourceSettings
 from reconcile.source_protocol import RawProtocolHandler, raw_row_factory
+from reconcile.tls import client_context, cql_options
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 PROTOCOL_VERSION: Final = 4
@@ -29,14 +29,17 @@ def connect(settings: SourceSettings) -> tuple[Cluster, Session]:
     """
     credentials = read_credentials(settings)
     where = ", ".join(settings.contact_points)
+    points = [_split(point) for point in settings.contact_points]
+    hosts = [host for host, _ in points]
+    tls = cql_options(client_context(settings.ca_file, "scylla.ca_file"), hosts) if settings.ca_file else {}
     cluster = Cluster(
-        contact_points=[_split(point) for point in settings.contact_points],
-        port=_split(settings.contact_points[0])[1],
+        contact_points=points,
+        port=points[0][1],
         auth_provider=credentials and PlainTextAuthProvider(credentials.username, credentials.password),
-        ssl_context=ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else None,
         execution_profiles={EXEC_PROFILE_DEFAULT: _profile(settings), RAW_PROFILE: _profile(settings, raw=True)},
         protocol_version=PROTOCOL_VERSION,
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        **tls,
     )
     try:
         return cluster, cluster.connect()

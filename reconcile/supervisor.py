@@ -20,7 +20,7 @@ import structlog
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from reconcile.connect import connect_http, connector_path
+from reconcile.connect import ANYBODY, ConnectAccess, connect_http, connector_path
 from reconcile.metrics import Spec
 from reconcile.model import Patience
 
@@ -67,12 +67,13 @@ class Supervisor:
     patience: Patience = field(default_factory=Patience)
     transport: httpx.BaseTransport | None = None
     clock: Callable[[], float] = time.monotonic
+    access: ConnectAccess = ANYBODY
     connect_up: bool = False
     _cases: dict[str, _Case] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._cases = {name: _Case() for name in self.connectors}
-        self._http = connect_http(self.connect_url, self.transport)
+        self._http = connect_http(self.connect_url, self.transport, self.access)
 
     def __enter__(self) -> Self:
         return self
@@ -106,6 +107,8 @@ class Supervisor:
 
     def _look(self, name: str, case: _Case) -> None:
         answer = self._http.get(connector_path(name, "status"))
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            _log.error("connect refuses the login", url=self.connect_url, file=self.access.credentials_file)
         if not answer.is_success:
             return  # not there yet, or a worker that is starting: nothing to restart
         status = answer.json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -9,6 +10,8 @@ from uuid import uuid4
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from reconcile.errors import ConfigError
+from reconcile.kafka_security import kafka_properties, last_fault
+from reconcile.model import PipelineSettings
 from reconcile.watermark import NotKnownError, TopicRecord
 
 _TIMEOUT_SECONDS: Final = 15.0
@@ -17,10 +20,13 @@ _TIMEOUT_SECONDS: Final = 15.0
 class KafkaTopic:
     """Reads a topic without joining or disturbing any consumer group."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+    def __init__(self, bootstrap_servers: str, topic: str, security: Mapping[str, str] | None = None) -> None:
         self._topic = topic
-        shared = {
+        self._faults: list[KafkaError] = []
+        shared: dict[str, Any] = {
             "bootstrap.servers": bootstrap_servers,
+            **(security or {}),
+            "error_cb": self._faults.append,
             "group.id": f"reconcile-{uuid4()}",  # librdkafka asks for one; nothing is ever committed to it
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -83,9 +89,14 @@ class KafkaTopic:
             KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 librdkafka's public name
         ):
             return ConfigError(f"Kafka has no topic {self._topic}; correct the table's `topic` in the configuration")
-        return NotKnownError(f"Kafka: {error}")
+        return NotKnownError(f"Kafka: {last_fault(self._ends, self._faults) or error}")
 
     def close(self) -> None:
         """Close both consumers."""
         self._ends.close()
         self._records.close()
+
+
+def topic_opener(pipeline: PipelineSettings) -> Callable[[str, str], KafkaTopic]:
+    """Return what opens a topic, by bootstrap servers and name, with the pipeline's TLS and login."""
+    return lambda servers, topic: KafkaTopic(servers, topic, kafka_properties(pipeline))

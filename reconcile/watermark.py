@@ -15,7 +15,7 @@ from uuid import UUID
 
 import httpx
 
-from reconcile.connect import connect_http, connector_path
+from reconcile.connect import ANYBODY, ConnectAccess, connect_http, connector_path
 from reconcile.errors import ConfigError
 from reconcile.model import PipelineSettings, TableRef
 
@@ -164,8 +164,8 @@ def parse_sink_offsets(answer: Mapping[str, Any], topic: str) -> dict[int, int]:
 class Connect:
     """The part of Kafka Connect's REST API that tells offsets."""
 
-    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
-        self._http = connect_http(url, transport)
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None, access: ConnectAccess = ANYBODY) -> None:
+        self._http = connect_http(url, transport, access)
 
     def offsets(self, connector: str) -> Mapping[str, Any]:
         """GET /connectors/{connector}/offsets.
@@ -278,5 +278,5 @@ def open_watermark(
     servers, topic = settings.kafka_bootstrap_servers, table.topic
     if not (connect_url and source and sink and servers and topic):
         return TimeOnly()
-    connect = Connect(connect_url, transport)
+    connect = Connect(connect_url, transport, ConnectAccess.of(settings))
     return Offsets(connect, open_topic(servers, topic), table, source, sink, newest_generation)

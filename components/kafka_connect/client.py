@@ -24,6 +24,7 @@ from components.kafka_connect.errors import (
 from components.kafka_connect.status import ConnectorStatus, parse_status
 from components.probes import honours_proxies
 from components.provider_errors import redact
+from components.tls.trust import client_context, distrust
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ class ConnectClient:
     """One Connect cluster. Safe for use from several threads; close it or use it in a `with` block.
 
     Requests that meet a rebalance (409), a worker that starts, or no worker at all are repeated with growing pauses for
-    `retry_timeout_seconds`.
+    `retry_timeout_seconds`. `trusted` are authorities (PEM) by which workers are verified, besides the system's own.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class ConnectClient:
         base_url: str,
         *,
         basic_auth: tuple[str, str] | None = None,
+        trusted: str = "",
         transport: httpx.BaseTransport | None = None,
         clock: Clock | None = None,
         retry_timeout_seconds: float = 60.0,
@@ -68,6 +70,7 @@ class ConnectClient:
             base_url=self._url,
             auth=basic_auth,
             transport=transport,
+            verify=client_context(trusted),
             timeout=_TIMEOUT,
             trust_env=honours_proxies(self._url),
         )
@@ -211,6 +214,8 @@ class ConnectClient:
         try:
             response = self._http.request(method, path, json=body)
         except httpx.TransportError as error:
+            if reason := distrust(error):
+                raise ConnectRejected(f"Kafka Connect at {redact(self._url)} {reason}") from error
             raise ConnectUnavailable(
                 f"Kafka Connect at {redact(self._url)} does not answer ({type(error).__name__}: {error}); "
                 "see whether the worker runs and what it logs"

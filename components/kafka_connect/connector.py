@@ -29,6 +29,7 @@ from components.kafka_connect.errors import ConnectorNotFound, ConnectRejected
 from components.kafka_connect.property_names import CLASSES, RESERVED
 from components.kafka_connect.status import ConnectorStatus
 from components.provider_errors import ProviderError, redact, short_errors
+from components.tls.trust import trusted_pem
 from components.unknowns import is_unknown
 
 _INPUTS: Final = ("name", "connect_url", "connector_class", "tasks_max", "config", "timeout_seconds")
@@ -112,12 +113,14 @@ class ConnectorProvider(ResourceProvider):
     clock: ClassVar[Clock] = SystemClock()
     transport: ClassVar[httpx.BaseTransport | None] = None
     _basic_auth: tuple[str, str] | None = None
+    _trusted: str = ""
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take Connect's credentials, if it asks for any, from the stack's config, so that they are in no state."""
         user, password = req.config.get("connectUser"), req.config.get("connectPassword")
         if user and password:
             self._basic_auth = (str(user), str(password))
+        self._trusted = trusted_pem(req.config.get)
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse what Connect would ignore, store in clear or fail on; no network."""
@@ -181,7 +184,8 @@ class ConnectorProvider(ResourceProvider):
             client.delete(id_)
 
     def _client(self, url: str) -> ConnectClient:
-        return ConnectClient(url, basic_auth=self._basic_auth, transport=self.transport, clock=self.clock)
+        auth, trusted = self._basic_auth, self._trusted
+        return ConnectClient(url, basic_auth=auth, trusted=trusted, transport=self.transport, clock=self.clock)
 
     def _apply(self, props: dict[str, Any]) -> dict[str, Any]:
         name, connector_class, wanted = props["name"], props["connector_class"], _properties(props)

@@ -29,6 +29,8 @@ class JdbcTarget:
     database: str
     ssl_mode: str = "prefer"
     """libpq's names; verify-full with a public certificate in production."""
+    ssl_root_cert: str = ""
+    """Path on the workers of the authorities that they trust; empty: the driver's own default."""
 
     def __post_init__(self) -> None:
         if not self.host or not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]", self.host):
@@ -56,6 +58,8 @@ class JdbcTarget:
             # The server's error details quote row values.
             "logServerErrorDetail": "false",
         }
+        if self.ssl_root_cert:
+            options["sslrootcert"] = self.ssl_root_cert
         return f"jdbc:postgresql://{self.host}:{self.port}/{self.database}?{urlencode(options)}"
 
 

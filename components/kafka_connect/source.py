@@ -49,6 +49,9 @@ class ScyllaSourceConfig:
     """Of reads from the CDC log."""
     datacenter: str | None = None
     """Data centre to prefer; None: no preference."""
+    tls: bool = False
+    """Nodes are verified by what the workers' JVM trusts: their authority, not their names, which the connector never
+    asks for."""
     tasks_max: int = 1
     """At most one per worker: a second task in the same JVM starts minutes late."""
     retry_timeout_ms: int = -1
@@ -105,6 +108,8 @@ class ScyllaSourceConfig:
         }
         if self.datacenter is not None:
             config["scylla.local.dc"] = self.datacenter
+        if self.tls:
+            config["scylla.ssl.enabled"] = "true"
         if self.traced:
             config |= {"transforms": "trace", "transforms.trace.type": "cdc.connect.TraceRow"}
         return config

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import pulumi
 
 from components import health, ports
+from components.jaas import APP_UID, jaas_file, with_jvm_option
 from components.kafka import connect_topics
+from components.kafka_connect.rest import OPEN, RestSecurity
+from components.kafka_security import PLAIN_ACCESS, KafkaAccess
 from components.observability.jmx import jmx_environment
 from components.observability.traces import Tracing, traced_environment
-from components.service import HealthCheck, Host, Port, ServiceArgs, Volume
+from components.service import File, HealthCheck, Host, Port, ServiceArgs, Volume
+from components.tls.files import TRUSTSTORE_OPTIONS, trusted_files, truststore_file
+from components.tls.truststore import TrustStore
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
 PLUGIN_PATH = "/usr/share/java,/usr/share/cdc-plugins"
@@ -44,6 +49,13 @@ class WorkerArgs:
     """The image holds the JMX exporter, and it is to run."""
     tracing: Tracing | None = None
     """Where spans go; None: nothing is traced."""
+    trusted: str = ""
+    """Authorities (PEM) by which the worker and its connectors verify servers."""
+    truststore: TrustStore | None = None
+    """The same for clients that know Java's own format only, as those of registry and ScyllaDB do."""
+    kafka: KafkaAccess = PLAIN_ACCESS
+    """How the worker and its connectors get in at the brokers."""
+    rest: RestSecurity = OPEN
 
 
 SWARM_TASK_NAME = "{{.Service.Name}}.{{.Task.Slot}}.{{.Task.ID}}"
@@ -65,7 +77,9 @@ def worker_service(args: WorkerArgs, alias: str, *, publish: bool, advertised_ho
         ports=[Port(ports.CONNECT_REST, ports.PUBLISHED_CONNECT_REST)] if publish else [],
         volumes=[Volume(args.secrets_volume, SECRETS_PATH, read_only=True, driver_opts=SECRETS_VOLUME_OPTIONS)],
         # Right after its start a worker answers 404 to everything for about a second.
-        health=HealthCheck(health.curl(ports.CONNECT_REST, "/connectors")),
+        health=HealthCheck(health.curl(ports.CONNECT_REST, "/connectors", args.rest.scheme)),
+        files=_files(args),
+        image_user=True,
         stop_timeout_seconds=60,
         scratch=("/etc/kafka-connect", "/tmp", "/usr/logs", "/var/log/kafka"),  # noqa: S108 (of the container)
     )
@@ -86,7 +100,7 @@ def _worker_env(args: WorkerArgs, advertised_host: str) -> dict[str, str]:
         # Connectors name their own converters; a worker must have a default all the same.
         "CONNECT_KEY_CONVERTER": "org.apache.kafka.connect.json.JsonConverter",
         "CONNECT_VALUE_CONVERTER": "org.apache.kafka.connect.json.JsonConverter",
-        "CONNECT_LISTENERS": f"http://0.0.0.0:{ports.CONNECT_REST}",
+        **args.rest.environment(),
         "CONNECT_REST_ADVERTISED_HOST_NAME": advertised_host,
         "CONNECT_REST_ADVERTISED_PORT": str(ports.CONNECT_REST),
         "CONNECT_EXACTLY_ONCE_SOURCE_SUPPORT": "enabled",
@@ -101,7 +115,34 @@ def _worker_env(args: WorkerArgs, advertised_host: str) -> dict[str, str]:
         "CONNECT_SCHEDULED_REBALANCE_MAX_DELAY_MS": "0" if args.workers == 1 else "60000",
         "CONNECT_LOG4J_LOGGERS": ",".join(f"{name}={level}" for name, level in QUIET_LOGGERS.items()),
         "KAFKA_HEAP_OPTS": f"-Xms{args.heap_mb // 2}m -Xmx{args.heap_mb}m",
-        **traced_environment(
-            "KAFKA_OPTS", "connect", args.tracing, jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored)
-        ),
+        **_kafka_env(args.kafka),
+        **_jvm_options(args),
     }
+
+
+def _jvm_options(args: WorkerArgs) -> dict[str, str]:
+    agents = jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored)
+    options = traced_environment("KAFKA_OPTS", "connect", args.tracing, agents)
+    if args.truststore:
+        options = with_jvm_option(options, "KAFKA_OPTS", TRUSTSTORE_OPTIONS)
+    return with_jvm_option(options, "KAFKA_OPTS") if _jaas_sections(args) else options
+
+
+def _jaas_sections(args: WorkerArgs) -> dict[str, pulumi.Input[str]]:
+    return {**args.kafka.jaas_sections(), **args.rest.jaas_sections()}
+
+
+def _kafka_env(access: KafkaAccess) -> dict[str, str]:
+    """For the worker itself, and for the clients of its connectors and of the dead letter queue."""
+    prefixes = ("CONNECT_", "CONNECT_PRODUCER_", "CONNECT_CONSUMER_", "CONNECT_ADMIN_")
+    return {name: value for prefix in prefixes for name, value in access.environment(prefix).items()}
+
+
+def _files(args: WorkerArgs) -> list[File]:
+    sections = _jaas_sections(args)
+    return [
+        *trusted_files(args.trusted),
+        *([truststore_file(args.truststore)] if args.truststore else []),
+        *([jaas_file(sections, APP_UID)] if sections else []),
+        *args.rest.files(),
+    ]

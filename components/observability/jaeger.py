@@ -7,7 +7,7 @@ from typing import Final
 
 import pulumi
 
-from components import ports
+from components import health, ports
 from components.service import HealthCheck, Host, Port, ServiceArgs
 
 MOST_TRACES: Final = 20_000
@@ -38,6 +38,6 @@ def jaeger_service(args: JaegerArgs, *, publish: bool) -> ServiceArgs:
             "--log-level=warn",
         ],
         ports=[Port(ports.JAEGER, ports.PUBLISHED_JAEGER)] if publish else [],
-        health=HealthCheck(f"wget -q -O /dev/null http://127.0.0.1:{ports.JAEGER_METRICS}/", interval_seconds=10),
+        health=HealthCheck(health.wget(ports.JAEGER_METRICS, "/"), interval_seconds=10),
         scratch=("/tmp",),  # noqa: S108 (of the container)
     )

@@ -9,6 +9,7 @@ import pulumi
 
 from components import health, ports
 from components.service import File, HealthCheck, Host, ServiceArgs
+from components.tls.files import CA_PATH, trusted_files
 
 NOBODY_UID: Final = 65534
 """User of the exporter's image."""
@@ -27,11 +28,15 @@ class PostgresExporterArgs:
     sslmode: str
     user: str
     password: pulumi.Input[str]
+    trusted: str = ""
+    """Authorities (PEM) by which it verifies the server."""
 
 
 def postgres_exporter_service(args: PostgresExporterArgs) -> ServiceArgs:
     """The exporter as a service; healthy while it answers, with or without PostgreSQL."""
     address = f"{args.postgres_host}:{args.postgres_port}/{args.database}?sslmode={args.sslmode}"
+    if args.trusted:
+        address += f"&sslrootcert={CA_PATH}"
     return ServiceArgs(
         image=args.image,
         host=args.host,
@@ -42,6 +47,9 @@ def postgres_exporter_service(args: PostgresExporterArgs) -> ServiceArgs:
             "DATA_SOURCE_USER": args.user,
             "DATA_SOURCE_PASS_FILE": PASSWORD_FILE,
         },
-        files=[File(PASSWORD_FILE, args.password, secret=True, owner_uid=NOBODY_UID)],
+        files=[
+            File(PASSWORD_FILE, args.password, secret=True, owner_uid=NOBODY_UID),
+            *trusted_files(args.trusted),
+        ],
         health=HealthCheck(health.wget(ports.POSTGRES_METRICS, "/"), interval_seconds=10),
     )

@@ -22,10 +22,12 @@ class Target:
     """`host:port` as seen from Prometheus."""
     path: str = "/metrics"
     parameters: Mapping[str, str] = field(default_factory=dict)
+    tls: bool = False
 
     def as_group(self) -> dict[str, object]:
         """Return the target as an entry of a file of targets."""
         labels = {"job": self.job, "service": self.service, "__metrics_path__": self.path}
+        labels |= {"__scheme__": "https"} if self.tls else {}
         labels |= {f"__param_{name}": value for name, value in self.parameters.items()}
         return {"targets": [self.address], "labels": labels}
 
@@ -35,9 +37,9 @@ def java_target(job: str, service: str) -> Target:
     return Target(job, service, f"{service}:{ports.JMX_METRICS}")
 
 
-def vault_target(job: str, service: str, port: int, path: str) -> Target:
+def vault_target(job: str, service: str, port: int, path: str, *, tls: bool = False) -> Target:
     """Return a Vault server or agent."""
-    return Target(job, service, f"{service}:{port}", path, {"format": "prometheus"})
+    return Target(job, service, f"{service}:{port}", path, {"format": "prometheus"}, tls)
 
 
 def targets_file(targets: Iterable[Target]) -> str:

@@ -32,6 +32,7 @@ from components.scylla.provider import (
     diff_inputs,
     inputs_only,
 )
+from components.tls.trust import ca_path
 
 ADMIN_USER_KEY: Final = "postgresAdminUser"
 ADMIN_PASSWORD_KEY: Final = "postgresAdminPassword"  # noqa: S105 the name of a key, not a password
@@ -177,6 +178,7 @@ class TargetTableProvider(ScyllaProvider):
             "user": self._pg_user,
             "password": self._pg_password,
             "sslmode": props["sslmode"],
+            "sslrootcert": ca_path(self._trusted),
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "application_name": "pulumi target table",
             "options": f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}",

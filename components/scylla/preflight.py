@@ -194,10 +194,9 @@ class PreflightProvider(ScyllaProvider):
 
     input_checks = MappingProxyType({"tables": tables_problem})
 
-    @staticmethod
-    def registry(url: str) -> RegistryClient:
+    def registry(self, url: str) -> RegistryClient:
         """Open a client of the schema registry; tests put a fake here."""
-        return RegistryClient(url)
+        return RegistryClient(url, trusted=self._trusted)
 
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
         """Run again when an input changed or the last refresh found problems."""

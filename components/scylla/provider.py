@@ -18,6 +18,7 @@ from components.scylla.session import (
     open_session,
     split_contact_points,
 )
+from components.tls.trust import trusted_pem
 from components.unknowns import has_unknowns
 
 ADMIN_USER_KEY: Final = "scyllaAdminUser"
@@ -48,14 +49,17 @@ class ScyllaProvider(ResourceProvider):
     """Per input, what tells what is wrong with its value."""
 
     _admin: Credentials | None = None
+    _trusted: str = ""
+    _tls: bool = False
 
-    @staticmethod
-    def connect(contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
+    def connect(self, contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
         """Open a session; tests put a fake here."""
-        return open_session(contact_points, credentials)
+        return open_session(contact_points, credentials, self._trusted if self._tls else None)
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Take the administrator's credentials from the stack's configuration."""
+        """Take the administrator's credentials and the trusted authorities from the stack's configuration."""
+        self._trusted = trusted_pem(req.config.get)
+        self._tls = speaks_tls(req.config.get)
         password = req.config.get(ADMIN_PASSWORD_KEY)
         if password:
             self._admin = Credentials(req.config.get(ADMIN_USER_KEY) or DEFAULT_ADMIN_USER, password)
@@ -82,6 +86,13 @@ class ScyllaProvider(ResourceProvider):
                 f"`pulumi config set --secret {ADMIN_PASSWORD_KEY}` and run the same command again"
             )
         return self._admin
+
+
+def speaks_tls(config: Callable[[str], Any]) -> bool:
+    """Whether the stack's ScyllaDB does; `config` returns the value of a config key, or None."""
+    if config("scyllaMode") == "external":
+        return str(config("scyllaTlsEnabled")).lower() == "true"
+    return bool(config("transportSecurity") == "tls")
 
 
 def diff_inputs(olds: Properties, news: Properties, replace_on: Iterable[str] = ()) -> DiffResult:

@@ -9,7 +9,9 @@ import pulumi
 from components import ports
 from components.hardening import TO_OWN_VOLUMES
 from components.observability.jmx import jmx_environment
-from components.service import HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
+from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
+from components.tls.certificate import ServerCertificate
+from components.tls.files import CA_PATH, PAIR_PATH, pair_file, trusted_files
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,16 @@ class ScyllaServerArgs:
     """Memory that ScyllaDB takes for itself, MiB."""
     jmx_exporter: bool = False
     """For the testbed's stand-in; ScyllaDB itself has metrics of its own."""
+    certificate: ServerCertificate | None = None
+    """With it the node takes TLS connections only."""
+    trusted: str = ""
+    """Authorities (PEM)."""
 
 
 class ScyllaServer(pulumi.ComponentResource):
     """One ScyllaDB node; its default superuser still has the default password."""
 
+    host_inside: str = "scylla"
     contact_points_inside: list[str]
     contact_points_outside: list[str]
     service: Service
@@ -40,16 +47,18 @@ class ScyllaServer(pulumi.ComponentResource):
             ServiceArgs(
                 image=args.image,
                 host=args.host,
-                alias="scylla",
+                alias=self.host_inside,
                 memory_mb=args.memory_mb + 1536,
                 command=[
                     *("--smp", "1", "--memory", f"{args.memory_mb}M", "--overprovisioned", "1"),
                     *("--developer-mode", "1"),
                     *("--authenticator", "PasswordAuthenticator", "--authorizer", "CassandraAuthorizer"),
+                    *_tls_options(args),
                 ],
                 env=jmx_environment("STANDIN_JAVA_OPTS", "jvm", enabled=args.jmx_exporter),
                 ports=[Port(ports.CQL, ports.PUBLISHED_CQL)],
                 volumes=[Volume(data.name, "/var/lib/scylla")],
+                files=_tls_files(args),
                 health=HealthCheck(f"bash -c 'exec 3<>/dev/tcp/$(hostname -i)/{ports.CQL}'"),
                 stop_timeout_seconds=60,
                 # ScyllaDB's image runs it as root, on files of another user, below a supervisor.
@@ -57,6 +66,20 @@ class ScyllaServer(pulumi.ComponentResource):
             ),
             child,
         )
-        self.contact_points_inside = [f"scylla:{ports.CQL}"]
+        self.contact_points_inside = [f"{self.host_inside}:{ports.CQL}"]
         self.contact_points_outside = [args.host.address(ports.PUBLISHED_CQL)]
         self.register_outputs({"contact_points": self.contact_points_outside})
+
+
+def _tls_options(args: ScyllaServerArgs) -> list[str]:
+    if not args.certificate:
+        return []
+    # Key and certificate are in one file: Cassandra, on which the testbed's stand-in is built, takes them so only.
+    options = {"enabled": "true", "certificate": PAIR_PATH, "keyfile": PAIR_PATH, "truststore": CA_PATH}
+    return [word for name, value in options.items() for word in ("--client-encryption-options", f"{name}={value}")]
+
+
+def _tls_files(args: ScyllaServerArgs) -> list[File]:
+    if not args.certificate:
+        return []
+    return [*trusted_files(args.trusted), pair_file(args.certificate, owner_uid=0)]

@@ -21,6 +21,8 @@ from cassandra.policies import WhiteListRoundRobinPolicy
 from cassandra.query import dict_factory
 
 from components.provider_errors import ProviderError, redact
+from components.tls.trust import client_context
+from reconcile.tls import cql_options
 
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 REQUEST_TIMEOUT_SECONDS: Final = 30.0
@@ -64,11 +66,18 @@ class CqlSession(Protocol):
 
 
 @contextmanager
-def open_session(contact_points: Sequence[str], credentials: Credentials) -> Iterator[CqlSession]:
+def open_session(
+    contact_points: Sequence[str], credentials: Credentials, trusted: str | None = None
+) -> Iterator[CqlSession]:
     """Open a session and close it at the end.
 
     Only the contact points are used: the addresses that nodes tell of themselves are often reachable inside
     their own network only. All contact points have the same port.
+
+    Args:
+        contact_points: `host:port` each.
+        credentials: the login.
+        trusted: authorities (PEM) by which servers are verified, besides the system's; None: no TLS.
 
     Raises:
         ScyllaAuthenticationError: the credentials are refused.
@@ -93,6 +102,7 @@ def open_session(contact_points: Sequence[str], credentials: Credentials) -> Ite
                 max_schema_agreement_wait=SCHEMA_AGREEMENT_TIMEOUT_SECONDS,
                 schema_metadata_enabled=False,
                 token_metadata_enabled=False,
+                **(cql_options(client_context(trusted), hosts) if trusted is not None else {}),
             )
             session = cluster.connect()
         except Exception as error:  # noqa: BLE001 the driver's exceptions have no common base

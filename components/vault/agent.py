@@ -10,13 +10,12 @@ import pulumi
 from components.hardening import TO_ANOTHER_USER
 from components.service import File, HealthCheck, Host, ServiceArgs, Volume
 from components.vault.secrets import AppRole
+from components.vault.tls import VAULT_UID, client_environment, client_files
 
 FILES = Path(__file__).parent / "files"
 SECRETS_PATH = "/vault/secrets"
 RENDERED = ("scylla.properties", "postgres.properties")
 
-VAULT_UID = 100
-"""User `vault` of Vault's image; its group has the same number as that of the consumers' users."""
 CONSUMER_GID = 1000
 SECRETS_VOLUME_OPTIONS = {
     "type": "tmpfs",
@@ -45,6 +44,8 @@ class AgentArgs:
     alias: str
     monitored: bool = False
     """Show metrics on a port of its own, to the network only."""
+    trusted: str = ""
+    """Authorities (PEM) by which the agent verifies Vault."""
 
 
 def agent_service(args: AgentArgs) -> ServiceArgs:
@@ -56,7 +57,7 @@ def agent_service(args: AgentArgs) -> ServiceArgs:
         alias=args.alias,
         memory_mb=256,
         env={
-            "VAULT_ADDR": args.vault_address,
+            **client_environment(args.vault_address, args.trusted),
             "SCYLLA_LOGIN": args.scylla_login,
             "POSTGRES_LOGIN": args.postgres_login,
             "SECRET_ID_WRAPPED": str(args.role.wrapped).lower(),
@@ -74,6 +75,7 @@ def agent_service(args: AgentArgs) -> ServiceArgs:
             *(File(f"/vault/templates/{name}.ctmpl", (FILES / f"{name}.ctmpl").read_text()) for name in RENDERED),
             File("/vault/approle/role-id", args.role.role_id, secret=True, owner_uid=VAULT_UID),
             File("/vault/approle/secret-id", args.role.secret_id, secret=True, owner_uid=VAULT_UID),
+            *client_files(args.vault_address, args.trusted),
         ],
         health=HealthCheck(" && ".join(f"test -s {SECRETS_PATH}/{name}" for name in RENDERED), start_period_seconds=60),
         capabilities=TO_ANOTHER_USER,

@@ -8,6 +8,7 @@ from typing import Any, Self
 import httpx
 
 from components.http_retry import REQUEST_TIMEOUT_SECONDS, RETRY_SECONDS, request_with_retries
+from components.tls.trust import client_context, distrust
 
 
 class VaultError(Exception):
@@ -19,15 +20,21 @@ class VaultError(Exception):
 
 
 class VaultClient:
-    """Talks to one Vault server; connection errors are retried for a minute."""
+    """Talks to one Vault server; connection errors are retried for a minute.
+
+    `trusted` are authorities (PEM) by which the server is verified, besides the system's own.
+    """
 
     def __init__(
         self,
         address: str,
         transport: httpx.BaseTransport | None = None,
         retry_seconds: float = RETRY_SECONDS,
+        *,
+        trusted: str = "",
     ) -> None:
-        self._http = httpx.Client(base_url=address, timeout=REQUEST_TIMEOUT_SECONDS, transport=transport)
+        verify = client_context(trusted)
+        self._http = httpx.Client(base_url=address, timeout=REQUEST_TIMEOUT_SECONDS, transport=transport, verify=verify)
         self._address = address
         self._retry_seconds = retry_seconds
 
@@ -122,9 +129,8 @@ class VaultClient:
         try:
             response = request_with_retries(self._http, method, path, self._retry_seconds, headers=headers, json=json)
         except httpx.TransportError as error:
-            raise VaultError(
-                f"Vault at {self._address} does not answer ({type(error).__name__}); is its container running?"
-            ) from None
+            reason = distrust(error) or f"does not answer ({type(error).__name__}); is its container running?"
+            raise VaultError(f"Vault at {self._address} {reason}") from None
         if response.is_error:
             raise VaultError(
                 f"Vault at {self._address} refused {method} {path} with {response.status_code}: {_reasons(response)}",

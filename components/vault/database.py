@@ -22,7 +22,6 @@ from components.clock import Clock, SystemClock
 from components.postgres.target_table import ADMIN_PASSWORD_KEY, ADMIN_USER_KEY, DEFAULT_ADMIN_USER
 from components.provider_errors import ProviderError, redact, short_errors
 from components.scylla import provider as scylla
-from components.scylla.provider import inputs_only
 from components.scylla.session import (
     CqlSession,
     Credentials,
@@ -32,8 +31,10 @@ from components.scylla.session import (
     quote_text,
     split_contact_points,
 )
+from components.tls.trust import ca_path, trusted_pem
 from components.vault.client import VaultClient, VaultError
 from components.vault.provider import Properties, VaultProvider
+from reconcile.tls import server_name
 
 MOUNT: Final = "cdc-database"
 ADMIN: Final = "vault_admin"
@@ -83,7 +84,7 @@ class DatabaseAccessProvider(VaultProvider):
         with self._client(props) as client:
             known = client.is_sealed() or client.read(f"{MOUNT}/config/{props['name']}", self._token) is not None
         if known and self.has_admin(props):
-            return ReadResult(id_, inputs_only(props))
+            return ReadResult(id_, scylla.inputs_only(props))
         return ReadResult(None, {})
 
     @short_errors
@@ -103,7 +104,7 @@ class DatabaseAccessProvider(VaultProvider):
             # Verifies again, with the new password.
             self._until_accepted(lambda: client.write(f"{MOUNT}/config/{name}", self._token, config))
             self._renew(client, props["static_roles"])
-        return inputs_only(props) | {"generation": secrets.token_hex(4)}
+        return scylla.inputs_only(props) | {"generation": secrets.token_hex(4)}
 
     def _renew(self, client: VaultClient, roles: Sequence[str]) -> None:
         """A database that was made anew does not have the passwords that Vault has set in the former one."""
@@ -129,12 +130,14 @@ class PostgresAccessProvider(DatabaseAccessProvider):
 
     _user: str = DEFAULT_ADMIN_USER
     _password: str = ""
+    _trusted: str = ""
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the administrator's login as well."""
         super().configure(req)
         self._user = req.config.get(ADMIN_USER_KEY) or DEFAULT_ADMIN_USER
         self._password = req.config.require(ADMIN_PASSWORD_KEY)
+        self._trusted = trusted_pem(req.config.get)
 
     def has_admin(self, props: Properties) -> bool:
         """Look into pg_roles."""
@@ -156,10 +159,12 @@ class PostgresAccessProvider(DatabaseAccessProvider):
 
     def connection(self, props: Properties) -> dict[str, Any]:
         """PostgreSQL as Vault reaches it."""
-        where = f"{props['vault_host']}:{int(props['vault_port'])}/{props['database']}"
+        where = f"{props['vault_host']}:{int(props['vault_port'])}/{props['database']}?sslmode={props['sslmode']}"
+        if authorities := props.get("vault_sslrootcert"):
+            where += f"&sslrootcert={authorities}"
         return {
             "plugin_name": "postgresql-database-plugin",
-            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@{where}?sslmode={props['sslmode']}",
+            "connection_url": f"postgresql://{{{{username}}}}:{{{{password}}}}@{where}",
             "password_authentication": "scram-sha-256",
         }
 
@@ -172,6 +177,7 @@ class PostgresAccessProvider(DatabaseAccessProvider):
                 user=self._user,
                 password=self._password,
                 sslmode=props["sslmode"],
+                sslrootcert=ca_path(self._trusted),
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
                 application_name="pulumi vault access",
             )
@@ -184,17 +190,18 @@ class ScyllaAccessProvider(DatabaseAccessProvider):
     """Access to ScyllaDB, through Vault's plug-in for Cassandra."""
 
     _admin: Credentials = Credentials(scylla.DEFAULT_ADMIN_USER, "")
+    _trusted: str | None = None  # None: without TLS
 
-    @staticmethod
-    def connect(contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
+    def connect(self, contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
         """Open a session; tests put a fake here."""
-        return open_session(contact_points, credentials)
+        return open_session(contact_points, credentials, self._trusted)
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the administrator's login as well."""
         super().configure(req)
         user = req.config.get(scylla.ADMIN_USER_KEY) or scylla.DEFAULT_ADMIN_USER
         self._admin = Credentials(user, req.config.require(scylla.ADMIN_PASSWORD_KEY))
+        self._trusted = trusted_pem(req.config.get) if scylla.speaks_tls(req.config.get) else None
 
     def has_admin(self, props: Properties) -> bool:
         """Ask for the roles."""
@@ -224,6 +231,9 @@ class ScyllaAccessProvider(DatabaseAccessProvider):
             # It would look for the right to create roles, which this role neither has nor needs.
             "skip_verification": True,
             "root_rotation_statements": [ROTATE_IN_SCYLLA],
+            # Vault keeps what it is not told anew. The plug-in verifies names as the driver does, see `cql_options`.
+            "pem_bundle": props.get("vault_pem_bundle") or "",
+            "tls_server_name": (server_name(hosts) or "") if props.get("vault_pem_bundle") else "",
         }
 
     def _session(self, props: Properties) -> AbstractContextManager[CqlSession]:
@@ -255,6 +265,8 @@ class PostgresAccessArgs:
     """Roles whose passwords Vault sets, or of which it makes members; Vault's own roles have the same names."""
     static_roles: Sequence[str]
     """Those of them whose passwords it changes from time to time."""
+    vault_sslrootcert: str | None = None
+    """Path inside of Vault's container of the authorities that it trusts; None: the system's."""
 
 
 @dataclass(frozen=True)
@@ -268,6 +280,8 @@ class ScyllaAccessArgs:
     vault_contact_points: Sequence[str]
     managed_roles: Sequence[str]
     static_roles: Sequence[str]
+    vault_pem_bundle: str | None = None
+    """Authorities by which Vault verifies the nodes; None: it speaks no TLS."""
 
 
 class DatabaseAccess(Resource, module="vault", name="DatabaseAccess"):

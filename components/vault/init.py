@@ -6,8 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import (
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
 
+from components.tls.trust import trusted_pem
 from components.vault.client import VaultClient, VaultError
 from components.vault.provider import VaultProvider
 
@@ -20,9 +29,14 @@ class VaultInitProvider(ResourceProvider):
     """Create initialises and unseals; update unseals a server that was restarted."""
 
     serialize_as_secret_always = False
+    _trusted: str = ""
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the trusted authorities from the stack's configuration."""
+        self._trusted = trusted_pem(req.config.get)
 
     def _client(self, props: dict[str, Any]) -> VaultClient:
-        return VaultClient(props["address"])
+        return VaultClient(props["address"], trusted=self._trusted)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Initialise. The keys exist only in this answer, so nothing after it may fail the call."""
@@ -41,7 +55,7 @@ class VaultInitProvider(ResourceProvider):
             except VaultError:
                 sealed = True  # the next refresh sees it, the next update unseals
         secret = {"root_token": root_token, "unseal_keys": unseal_keys}
-        return CreateResult(id_=address, outs={**props, **secret, "sealed": sealed})
+        return CreateResult(id_=address, outs={**props, **secret, **self._trust(), "sealed": sealed})
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """A sealed server needs an update, as does a new container; another address is another server."""
@@ -61,10 +75,14 @@ class VaultInitProvider(ResourceProvider):
         with self._client(_olds) as client:
             if client.is_sealed():
                 client.unseal(_olds["unseal_keys"])
-        return UpdateResult(outs={**_olds, **_news, "sealed": False})
+        return UpdateResult(outs={**_olds, **_news, **self._trust(), "sealed": False})
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Nothing to do: the data goes with the volume."""
+
+    def _trust(self) -> dict[str, str]:
+        """For who unseals with what is in the state, also where the stack has no outputs yet."""
+        return {"trusted": self._trusted} if self._trusted else {}
 
 
 @dataclass(frozen=True)
@@ -106,7 +124,7 @@ class AdminTokenProvider(VaultProvider):
     """Creates the token that config key `vaultToken` holds, then revokes the root token."""
 
     def _client(self, props: dict[str, Any]) -> VaultClient:
-        return VaultClient(props["address"])
+        return VaultClient(props["address"], trusted=self._vault_trusted)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Idempotent: a crash between the two steps is picked up by the next call."""

@@ -11,7 +11,7 @@ import pulumi
 from components.hardening import TO_ANOTHER_USER
 from components.heartbeat import heartbeat_environment, heartbeat_volumes
 from components.service import File, HealthCheck, Host, ServiceArgs
-from components.vault.agent import VAULT_UID
+from components.vault.tls import VAULT_UID, client_environment, client_files
 
 SCRIPT: Final = Path(__file__).parent / "files" / "unseal.sh"
 KEY_FILE: Final = "/vault/unseal-key"
@@ -31,6 +31,8 @@ class UnsealerArgs:
     vault_address: str
     """Vault as seen from the network."""
     unseal_key: pulumi.Input[str]
+    trusted: str = ""
+    """Authorities (PEM) by which Vault is verified."""
 
 
 def unsealer_service(args: UnsealerArgs) -> ServiceArgs:
@@ -41,7 +43,7 @@ def unsealer_service(args: UnsealerArgs) -> ServiceArgs:
         alias="vault-unsealer",
         memory_mb=256,
         env={
-            "VAULT_ADDR": args.vault_address,
+            **client_environment(args.vault_address, args.trusted),
             "KEY_FILE": KEY_FILE,
             "OPEN_FILE": OPEN_FILE,
             "INTERVAL_SECONDS": str(INTERVAL_SECONDS),
@@ -53,6 +55,7 @@ def unsealer_service(args: UnsealerArgs) -> ServiceArgs:
         files=[
             File("/vault/unseal.sh", SCRIPT.read_text()),
             File(KEY_FILE, args.unseal_key, secret=True, owner_uid=VAULT_UID),
+            *client_files(args.vault_address, args.trusted),
         ],
         health=HealthCheck(f"test -e {OPEN_FILE}", start_period_seconds=60),
         capabilities=TO_ANOTHER_USER,

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from components.kafka_connect.client import ConnectClient
 from components.registry_client import RegistryClient
 from ops.command import Format, FormatOption, Stack, errors
+from ops.connect import connect_client
 from ops.dlq.decode import Decoder
 from ops.dlq.letters import Letter, State, as_json
 from ops.dlq.queue import Kafka, Queue
@@ -62,8 +62,8 @@ class _Opened:
 def _open(stack: str) -> Iterator[_Opened]:
     workspace = Workspace()
     outputs = workspace.outputs(workspace.existing_stack(stack))
-    kafka = Kafka(outputs.endpoints["kafka"], outputs.kafka_tls)
-    with RegistryClient(outputs.endpoints["schema_registry"]) as registry:
+    kafka = Kafka.of(outputs)
+    with RegistryClient(outputs.endpoints["schema_registry"], trusted=outputs.trusted) as registry:
         queue = Queue(kafka, outputs.topics["dlq"], outputs.topics["dlq_ledger"])
         yield _Opened(outputs, queue, Decoder(registry))
 
@@ -131,7 +131,7 @@ def replay(
     Cure the cause first. The sink is restarted (about a second), so that it takes later changes of these keys again.
     Exit code 1 when some records stay in the queue.
     """
-    with errors(), _open(stack) as opened, ConnectClient(opened.outputs.endpoints["connect"]) as connect:
+    with errors(), _open(stack) as opened, connect_client(opened.outputs) as connect:
         letters = _chosen(opened, _selection(ids, topic, error, key, since, until), every=every)
         run = Replay(
             opened.outputs,

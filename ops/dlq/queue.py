@@ -10,15 +10,18 @@ import json
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from components.tls.trust import ca_path
 from ops.dlq.letters import Letter, State, letter
 from ops.errors import OpsError
+from ops.outputs import StackOutputs
+from reconcile.kafka_security import KafkaSecurity, last_fault
 
 _ANSWER_SECONDS: Final = 15.0
 _SILENCE_SECONDS: Final = 30.0
@@ -33,13 +36,26 @@ class Kafka:
     """How the brokers are reached."""
 
     bootstrap_servers: str
-    tls: bool = False
+    security: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """librdkafka's properties for TLS and login."""
+
+    @classmethod
+    def of(cls, outputs: StackOutputs) -> Kafka:
+        """Return the brokers of a stack."""
+        login = outputs.kafka
+        access = KafkaSecurity(
+            tls=outputs.kafka_tls,
+            ca_file=ca_path(outputs.trusted),
+            mechanism=outputs.kafka_sasl_mechanism,
+            username=login.username if login else "",
+            password=login.password if login else "",
+        )
+        return cls(outputs.endpoints["kafka"], access.properties())
 
     def properties(self) -> dict[str, Any]:
         """Return librdkafka's properties."""
-        security = {"security.protocol": "SSL"} if self.tls else {}
         # The calls below report what matters.
-        return {"bootstrap.servers": self.bootstrap_servers, "log_level": 0, **security}
+        return {"bootstrap.servers": self.bootstrap_servers, "log_level": 0, **self.security}
 
 
 class Queue:
@@ -98,9 +114,11 @@ class Queue:
 
     def _read(self, topic: str) -> Iterator[Message]:
         """Yield everything from the start of a topic to where it ends now."""
+        faults: list[KafkaError] = []
         consumer = Consumer(
             {
                 **self._kafka.properties(),
+                "error_cb": faults.append,
                 "group.id": f"cdc-dlq-{uuid4()}",  # librdkafka asks for one; nothing is committed to it
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -110,8 +128,9 @@ class Queue:
         try:
             yield from _to_the_end(consumer, topic)
         except KafkaException as error:
+            reason = last_fault(consumer, faults) or error.args[0].str()
             raise OpsError(
-                f"Kafka at {self._kafka.bootstrap_servers}, topic {topic}: {error.args[0].str()}.",
+                f"Kafka at {self._kafka.bootstrap_servers}, topic {topic}: {reason}.",
                 "`make status` shows whether it runs.",
             ) from None
         finally:

@@ -217,7 +217,8 @@ def _findings(table: DeclaredTable, source: SourceTable | None, services: Servic
 
 def open_registry(outputs: StackOutputs) -> RegistryClient:
     """A client of the stack's registry that gives up soon."""
-    return RegistryClient(outputs.endpoints["schema_registry"], retry_seconds=_RETRY_SECONDS)
+    url = outputs.endpoints["schema_registry"]
+    return RegistryClient(url, retry_seconds=_RETRY_SECONDS, trusted=outputs.trusted)
 
 
 def open_services(outputs: StackOutputs, stack: ExitStack) -> Services:

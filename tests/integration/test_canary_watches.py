@@ -52,7 +52,8 @@ def test_its_latency_agrees_with_that_of_the_smoke_run(pipeline: Pipeline, prome
 def session(pipeline: Pipeline) -> Iterator[Session]:
     host, _, port = pipeline.outputs.endpoints["scylla"].partition(":")
     own = rendered_login(pipeline, "canary-agent", "scylla")
-    cluster = Cluster([host], port=int(port), auth_provider=PlainTextAuthProvider(**own), protocol_version=4)
+    auth = PlainTextAuthProvider(**own)
+    cluster = Cluster([host], port=int(port), auth_provider=auth, protocol_version=4, **pipeline.cql_tls())
     try:
         yield cluster.connect()
     finally:

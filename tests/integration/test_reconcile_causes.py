@@ -14,8 +14,8 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.util import uuid_from_time
 
-from reconcile.topic import KafkaTopic
-from tests.support.databases import wait_passed
+from reconcile.topic import topic_opener
+from tests.support.databases import pipeline_settings, wait_passed
 from tests.support.pipeline import Pipeline, wait_until
 from tests.support.reconcile_cli import Ended, Found, ReconcileCli, since
 
@@ -82,7 +82,8 @@ def new_customer(orders: Orders) -> Customer:
 def refused_by_the_sink(orders: Orders) -> Iterator[None]:
     """Have the sink put the table's records into the dead letter queue: its configuration has forgotten the table."""
     outputs = orders.pipeline.outputs
-    sink, dead_letters = outputs.connectors["sink"], KafkaTopic(outputs.endpoints["kafka"], outputs.topics["dlq"])
+    open_topic = topic_opener(pipeline_settings(outputs))
+    sink, dead_letters = outputs.connectors["sink"], open_topic(outputs.endpoints["kafka"], outputs.topics["dlq"])
     probe: Key = uuid4(), uuid_from_time(datetime.now(UTC))
     with orders.pipeline.connect() as client:
         right, before = client.get_config(sink), dead_letters.ends()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from cassandra import Unauthorized
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, Session
 
+from components.tls.trust import ca_path
+from tests.support.databases import pipeline_settings
 from tests.support.pipeline import PROJECT, STACK, Pipeline, run, wait_until
 
 pytestmark = pytest.mark.integration
@@ -162,7 +165,7 @@ def login(pipeline: Pipeline, database: str) -> tuple[str, str]:
 def as_job_in_scylla(pipeline: Pipeline) -> Iterator[Session]:
     host, _, port = pipeline.outputs.endpoints["scylla"].partition(":")
     auth = PlainTextAuthProvider(*login(pipeline, "scylla"))
-    cluster = Cluster([host], port=int(port), auth_provider=auth, protocol_version=4)
+    cluster = Cluster([host], port=int(port), auth_provider=auth, protocol_version=4, **pipeline.cql_tls())
     yield cluster.connect()
     cluster.shutdown()
 
@@ -209,9 +212,10 @@ def host_config(pipeline: Pipeline, folder: Path, **sections: Any) -> Path:
         user, password = login(pipeline, database)
         path.write_text(f"username={user}\npassword={password}\n")
         config[database]["credentials_file"] = str(path)
-    config["scylla"]["contact_points"] = [endpoints["scylla"]]
-    config["postgres"] |= {"host": host, "port": int(port)}
-    config["pipeline"] |= {"connect_url": endpoints["connect"], "kafka_bootstrap_servers": endpoints["kafka"]}
+    ca_file = ca_path(pipeline.outputs.trusted) if pipeline.outputs.scylla_tls else None
+    config["scylla"] |= {"contact_points": [endpoints["scylla"]], "ca_file": ca_file}
+    config["postgres"] |= {"host": host, "port": int(port), "sslrootcert": ca_path(pipeline.outputs.trusted)}
+    config["pipeline"] |= asdict(pipeline_settings(pipeline.outputs))
     config["tables"] = [table for table in config["tables"] if table["source"] == "shop.users"]
     config["run"] |= {"spool_directory": str(folder / "spool")}
     for name, section in sections.items():

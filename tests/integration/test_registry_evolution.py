@@ -13,9 +13,10 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from components.avro_evolution import evolve_value
-from components.registry_client import RegistryClient, subjects_of
+from components.registry_client import subjects_of
 from components.scylla.metadata import SourceColumn, SourceTable, read_source_table
-from components.scylla.session import Credentials, open_session
+from ops.databases import open_scylla
+from ops.dlq.queue import Kafka
 from tests.support.pipeline import Pipeline, wait_until
 
 pytestmark = pytest.mark.integration
@@ -45,8 +46,7 @@ RULES: dict[str, tuple[dict[str, str | None], int]] = {
 
 @pytest.fixture(scope="module")
 def facts(pipeline: Pipeline) -> SourceTable:
-    login = Credentials(pipeline.outputs.scylla.username, pipeline.outputs.scylla.password)
-    with open_session(pipeline.outputs.endpoints["scylla"].split(","), login) as session:
+    with open_scylla(pipeline.outputs) as session:
         table = read_source_table(session, *TABLE.split("."))
     assert table
     return table
@@ -58,7 +58,7 @@ def registered(pipeline: Pipeline) -> Any:
     with pipeline.scylla() as session:
         session.execute(f"INSERT INTO {TABLE} (bucket, seq, label) VALUES (-1, 0, 'registry')")
     topic = pipeline.outputs.topics[TABLE]
-    with RegistryClient(pipeline.outputs.endpoints["schema_registry"]) as registry:
+    with pipeline.registry() as registry:
         return wait_until("the connector registers its schema", lambda: registry.latest(subjects_of(topic)[1]))
 
 
@@ -69,8 +69,8 @@ def changed(table: SourceTable, changes: dict[str, str | None]) -> SourceTable:
 
 
 def register(pipeline: Pipeline, subject: str, schema: Any) -> httpx.Response:
-    url = f"{pipeline.outputs.endpoints['schema_registry']}/subjects/{subject}/versions"
-    return httpx.post(url, json={"schema": json.dumps(schema)}, timeout=30)
+    with pipeline.registry_http() as http:
+        return http.post(f"/subjects/{subject}/versions", json={"schema": json.dumps(schema)})
 
 
 def test_the_check_knows_the_registered_schema_of_every_type(facts: SourceTable, registered: Any) -> None:
@@ -87,7 +87,7 @@ def test_the_registry_answers_as_the_rule_says(
     evolution = evolve_value(registered, changed(facts, changes))
     assert evolution.is_new
 
-    with RegistryClient(pipeline.outputs.endpoints["schema_registry"]) as registry:
+    with pipeline.registry() as registry:
         foretold = registry.is_compatible(subject, evolution.schema)
         answer = register(pipeline, subject, evolution.schema)
         assert registry.forget(subject)
@@ -110,17 +110,16 @@ def test_a_schema_is_taken_anew_after_it_was_accepted_and_old_ids_stay_readable(
     old_id = register(pipeline, subject, registered).json()["id"]
     narrow = evolve_value(registered, changed(facts, {"big": "int"})).schema
     assert register(pipeline, subject, narrow).status_code == REFUSED
-    url = pipeline.outputs.endpoints["schema_registry"]
-    with RegistryClient(url) as registry:
+    with pipeline.registry() as registry, pipeline.registry_http() as http:
         assert registry.forget(subject)
         assert register(pipeline, subject, narrow).status_code == TAKEN
         assert registry.latest(subject) == narrow
-    assert json.loads(httpx.get(f"{url}/schemas/ids/{old_id}").json()["schema"]) == registered
+        assert json.loads(http.get(f"/schemas/ids/{old_id}").json()["schema"]) == registered
 
 
 def test_every_subject_of_the_pipeline_is_held_to_the_configured_level(pipeline: Pipeline, registered: Any) -> None:
     assert registered
-    with RegistryClient(pipeline.outputs.endpoints["schema_registry"]) as registry:
+    with pipeline.registry() as registry:
         levels = {
             subject: registry.level(subject)
             for table in pipeline.outputs.tables
@@ -134,7 +133,7 @@ def test_records_are_in_the_registrys_wire_format(pipeline: Pipeline, registered
     """A zero byte, four bytes of schema id, Avro: what every Confluent client reads."""
     topic = pipeline.outputs.topics[TABLE]
     consumer = Consumer(
-        {"bootstrap.servers": pipeline.outputs.endpoints["kafka"], "group.id": f"wire-{uuid4()}",
+        {**Kafka.of(pipeline.outputs).properties(), "group.id": f"wire-{uuid4()}",
          "isolation.level": "read_committed", "enable.auto.commit": False}
     )  # fmt: skip
     try:
@@ -145,13 +144,11 @@ def test_records_are_in_the_registrys_wire_format(pipeline: Pipeline, registered
         parts = (message.key(), message.value())
     finally:
         consumer.close()
-    url = pipeline.outputs.endpoints["schema_registry"]
-    for subject, data in zip(subjects_of(topic), parts, strict=True):
-        assert data[0] == 0
-        known = httpx.get(f"{url}/schemas/ids/{int.from_bytes(data[1:5], 'big')}")
-        assert known.status_code == TAKEN
-        assert (
-            json.loads(known.json()["schema"])["name"]
-            == {"key": "Key", "value": "Envelope"}[subject.rpartition("-")[2]]
-        )
+    with pipeline.registry_http() as http:
+        for subject, data in zip(subjects_of(topic), parts, strict=True):
+            assert data[0] == 0
+            known = http.get(f"/schemas/ids/{int.from_bytes(data[1:5], 'big')}")
+            assert known.status_code == TAKEN
+            expected = {"key": "Key", "value": "Envelope"}[subject.rpartition("-")[2]]
+            assert json.loads(known.json()["schema"])["name"] == expected
     assert registered["name"] == "Envelope"

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from components.kafka_connect.client import ConnectClient
+from components.tls.trust import client_context
 from tests.support.commands import cdc
 from tests.support.pipeline import Pipeline, bring_up, run, wait_until
 
@@ -75,7 +75,8 @@ def test_make_up_unseals_a_restarted_vault(pipeline: Pipeline) -> None:
 
     bring_up()
 
-    health = httpx.get(f"{pipeline.outputs.endpoints['vault']}/v1/sys/health", timeout=10)
+    verify = client_context(pipeline.outputs.trusted)
+    health = httpx.get(f"{pipeline.outputs.endpoints['vault']}/v1/sys/health", verify=verify, timeout=10)
     assert health.status_code == httpx.codes.OK, health.text
     pipeline.wait_running()
 
@@ -86,7 +87,11 @@ def test_a_failing_connector_fails_up_with_its_own_message(pipeline: Pipeline, t
     env += [f"{key}={value}" for key, value in pipeline.cli.variables.items() if key in {"PATH", "PULUMI_HOME"}]
     pulumi = [*env, pipeline.cli.tools.binary, "--non-interactive", "--cwd", str(program)]
     run(*pulumi, "stack", "init", "failing", "--no-select")
-    run(*pulumi, "config", "set", "url", pipeline.outputs.endpoints["connect"], "--stack", "failing")
+    settings = {"url": pipeline.outputs.endpoints["connect"], "tlsCaCertificate": pipeline.outputs.trusted}
+    if login := pipeline.outputs.connect:
+        settings |= {"connectUser": login.username, "connectPassword": login.password}
+    for key, value in settings.items():
+        run(*pulumi, "config", "set", "--secret", key, value, "--stack", "failing")
 
     with pytest.raises(AssertionError) as failure:
         run(*pulumi, "up", "--yes", "--skip-preview", "--stack", "failing")
@@ -94,7 +99,7 @@ def test_a_failing_connector_fails_up_with_its_own_message(pipeline: Pipeline, t
     message = str(failure.value)
     assert "doomed-sink" in message
     assert "3D000" in message, message  # PostgreSQL: the database does not exist
-    with ConnectClient(pipeline.outputs.endpoints["connect"]) as client:
+    with pipeline.connect() as client:
         client.delete("doomed-sink")
 
 
@@ -111,25 +116,28 @@ def test_brokers_do_not_create_topics(pipeline: Pipeline) -> None:
 
 def test_the_registry_enforces_backward_compatibility_and_keeps_ids_over_a_restart(pipeline: Pipeline) -> None:
     topic = pipeline.outputs.topics["shop.users"]
-    url = pipeline.outputs.endpoints["schema_registry"]
+
+    def ask(path: str) -> httpx.Response:
+        with pipeline.registry_http() as http:
+            return http.get(path)
 
     def subject() -> dict[str, object] | None:
         try:
-            answer = httpx.get(f"{url}/subjects/{topic}-value/versions/latest", timeout=10)
+            answer = ask(f"/subjects/{topic}-value/versions/latest")
         except httpx.TransportError:
             return None
         return dict(answer.json()) if answer.status_code == httpx.codes.OK else None
 
     before = wait_until("the connector has registered its schema", subject)
     assert before
-    assert httpx.get(f"{url}/config", timeout=10).json()["compatibilityLevel"] == "BACKWARD"
+    assert ask("/config").json()["compatibilityLevel"] == "BACKWARD"
 
     pipeline.restart("schema-registry")
 
     after = wait_until("the registry answers again", subject)
     assert after
     assert after["id"] == before["id"]
-    assert httpx.get(f"{url}/config", timeout=10).json()["compatibilityLevel"] == "BACKWARD"
+    assert ask("/config").json()["compatibilityLevel"] == "BACKWARD"
 
 
 def test_status_says_that_everything_runs(pipeline: Pipeline) -> None:

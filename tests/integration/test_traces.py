@@ -29,6 +29,7 @@ from ops.demo_rows import (
     order_row,
     user_row,
 )
+from ops.dlq.queue import Kafka
 from ops.traces.cli import NOT_FOUND
 from tests.support.commands import cdc, reconcile
 from tests.support.dead_letters import dead_letters
@@ -151,8 +152,7 @@ def headers_of(pipeline: Pipeline, where: str) -> list[Any]:
     """Headers of the record at `topic-partition@offset`."""
     place, _, offset = where.partition("@")
     topic, _, partition = place.rpartition("-")
-    settings = {"bootstrap.servers": pipeline.outputs.endpoints["kafka"], "group.id": f"traces-{uuid4()}"}
-    consumer = Consumer(settings)
+    consumer = Consumer({**Kafka.of(pipeline.outputs).properties(), "group.id": f"traces-{uuid4()}"})
     consumer.assign([TopicPartition(topic, int(partition), int(offset))])
     (message,) = consumer.consume(1, timeout=30)
     consumer.close()

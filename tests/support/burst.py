@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 from psycopg import sql
 
 from ops.demo_rows import INSERT_USER, user_row
+from ops.dlq.queue import Kafka
 from tests.support.pipeline import Pipeline
 
 CONCURRENCY = 100
@@ -39,7 +40,7 @@ def kafka_consumer(pipeline: Pipeline) -> Consumer:
     """A consumer that sees what the sink sees."""
     return Consumer(
         {
-            "bootstrap.servers": pipeline.outputs.endpoints["kafka"],
+            **Kafka.of(pipeline.outputs).properties(),
             "group.id": f"bench-{uuid4()}",
             "isolation.level": "read_committed",
             "enable.auto.commit": False,

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from components.registry_client import RegistryClient
 from ops.dlq.decode import Decoder
 from ops.dlq.letters import Letter, State
 from ops.dlq.queue import Kafka, Queue
@@ -22,7 +21,7 @@ class DeadLetters:
         outputs = pipeline.outputs
         self._pipeline = pipeline
         self._decoder = decoder
-        self._queue = Queue(Kafka(outputs.endpoints["kafka"]), outputs.topics["dlq"], outputs.topics["dlq_ledger"])
+        self._queue = Queue(Kafka.of(outputs), outputs.topics["dlq"], outputs.topics["dlq_ledger"])
 
     def open(self, source: str) -> list[Letter]:
         """The open records of a source table."""
@@ -51,5 +50,5 @@ class DeadLetters:
 @contextmanager
 def dead_letters(pipeline: Pipeline) -> Iterator[DeadLetters]:
     """Open the queue of a stack."""
-    with RegistryClient(pipeline.outputs.endpoints["schema_registry"]) as registry:
+    with pipeline.registry() as registry:
         yield DeadLetters(pipeline, Decoder(registry))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from components.kafka_connect.client import ConnectClient
 from components.kafka_connect.errors import ConnectError
+from ops.connect import connect_client
 from tests.support.pipeline import Pipeline
 
 PAUSE_SECONDS = 0.2
@@ -37,10 +38,9 @@ def no_task_fails(pipeline: Pipeline) -> Iterator[FailureWatch]:
     """Fail the test when a connector or a task was FAILED at any moment of the block."""
     watch, stop = FailureWatch(), threading.Event()
     names = list(pipeline.outputs.connectors.values())
-    url = pipeline.outputs.endpoints["connect"]
 
     def work() -> None:
-        with ConnectClient(url, retry_timeout_seconds=ANSWER_SECONDS) as client:
+        with connect_client(pipeline.outputs, retry_timeout_seconds=ANSWER_SECONDS) as client:
             while not stop.wait(PAUSE_SECONDS):
                 watch.look(client, names)
 

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+import httpx
 import psycopg
 import yaml
 from cassandra.auth import PlainTextAuthProvider
@@ -24,10 +25,14 @@ from cassandra.cluster import Cluster, ExecutionProfile, Session
 from cassandra.policies import WhiteListRoundRobinPolicy
 
 from components.kafka_connect.client import ConnectClient
+from components.registry_client import RegistryClient
+from components.tls.trust import ca_path, client_context
+from ops.connect import connect_client
 from ops.outputs import StackOutputs
 from ops.processes import Completed
 from ops.pulumi_cli import PulumiCli
 from ops.workspace import Workspace, cache_dir
+from reconcile.tls import cql_options
 from tests.support import lab
 
 T = TypeVar("T")
@@ -37,6 +42,8 @@ STACK = os.environ.get("CDC_TEST_STACK", "ci")
 PORT_OFFSET = int(os.environ.get("CDC_TEST_PORT_OFFSET", "3000"))
 """The tests' stack stays out of the way of one that a person has brought up, and of another checkout's. All its ports
 are below 32768, where Linux begins to hand out ports to clients."""
+TLS = os.environ.get("CDC_TEST_TLS") == "1"
+"""Whether the stack's servers take TLS and logins only (`make test-tls`)."""
 UP_TIMEOUT_SECONDS = 60 * 60
 POLL_SECONDS = 0.1
 CQL_TIMEOUT_SECONDS = 30
@@ -47,6 +54,8 @@ def write_stack_file() -> Path:
     path = PROJECT / f"Pulumi.{STACK}.yaml"
     config = yaml.safe_load((path if path.exists() else PROJECT / "Pulumi.testbed.yaml").read_text())
     config["config"]["scylla-pg-cdc:portOffset"] = PORT_OFFSET
+    if TLS:
+        config["config"] |= {"scylla-pg-cdc:transportSecurity": "tls", "scylla-pg-cdc:connectUser": "cdc"}
     tables = config["config"]["scylla-pg-cdc:tables"]
     tables += [table for table in lab.TABLES if table["source"] not in {present["source"] for present in tables}]
     path.write_text(yaml.safe_dump(config, sort_keys=False))
@@ -118,8 +127,23 @@ class Pipeline:
     @contextmanager
     def connect(self) -> Iterator[ConnectClient]:
         """A client of the Connect workers."""
-        with ConnectClient(self.outputs.endpoints["connect"]) as client:
+        with connect_client(self.outputs) as client:
             yield client
+
+    def registry(self) -> RegistryClient:
+        """A client of the schema registry."""
+        return RegistryClient(self.outputs.endpoints["schema_registry"], trusted=self.outputs.trusted)
+
+    def registry_http(self) -> httpx.Client:
+        """The same for what our own client does not ask for."""
+        verify = client_context(self.outputs.trusted)
+        return httpx.Client(base_url=self.outputs.endpoints["schema_registry"], verify=verify, timeout=30)
+
+    def cql_tls(self) -> dict[str, Any]:
+        """The driver's arguments for TLS, where the stack has it."""
+        context = client_context(self.outputs.trusted)
+        host = self.outputs.endpoints["scylla"].partition(":")[0]
+        return cql_options(context, [host]) if self.outputs.scylla_tls else {}
 
     @contextmanager
     def scylla(self) -> Iterator[Session]:
@@ -131,6 +155,7 @@ class Pipeline:
             auth_provider=PlainTextAuthProvider(self.outputs.scylla.username, self.outputs.scylla.password),
             protocol_version=4,
             connect_timeout=CQL_TIMEOUT_SECONDS,
+            **self.cql_tls(),
             control_connection_timeout=CQL_TIMEOUT_SECONDS,
             execution_profiles={
                 "EXEC_PROFILE_DEFAULT": ExecutionProfile(
@@ -153,6 +178,8 @@ class Pipeline:
             dbname=self.outputs.postgres_database,
             user=self.outputs.postgres.username,
             password=self.outputs.postgres.password,
+            sslmode=self.outputs.postgres_sslmode,
+            sslrootcert=ca_path(self.outputs.trusted),
             autocommit=True,
         ) as connection:
             yield connection

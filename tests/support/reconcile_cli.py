@@ -6,13 +6,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from components.tls.trust import ca_path
+from tests.support.databases import pipeline_settings
 from tests.support.pipeline import PROJECT, Pipeline
 
 TIMEOUT_SECONDS = 3 * 3600
@@ -109,6 +111,7 @@ class ReconcileCli:
         return {
             "scylla": {
                 "contact_points": [outputs.endpoints["scylla"]],
+                "ca_file": ca_path(outputs.trusted) if outputs.scylla_tls else None,
                 "credentials_file": self._login("scylla", outputs.scylla.username, outputs.scylla.password),
             },
             "postgres": {
@@ -116,15 +119,10 @@ class ReconcileCli:
                 "port": int(port),
                 "database": outputs.postgres_database,
                 "credentials_file": self._login("postgres", outputs.postgres.username, outputs.postgres.password),
+                "sslmode": outputs.postgres_sslmode,
+                "sslrootcert": ca_path(outputs.trusted),
             },
-            "pipeline": {
-                "connect_url": outputs.endpoints["connect"],
-                "source_connector": outputs.connectors["source"],
-                "sink_connector": outputs.connectors["sink"],
-                "kafka_bootstrap_servers": outputs.endpoints["kafka"],
-                "window_size_ms": outputs.window_ms,
-                "confidence_window_ms": outputs.confidence_ms,
-            },
+            "pipeline": asdict(pipeline_settings(outputs)),
             "run": {"spool_directory": str(self.directory / "spool")},
             "tables": [
                 {"source": table.source, "target": table.target, "topic": table.topic}

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from components.tls.trust import client_context
+from ops.outputs import StackOutputs
 from tests.support.pipeline import PROJECT, STACK, Pipeline, run
 from tests.support.vault import agent_file, audit_text, rendered_password
 
@@ -81,13 +83,13 @@ def readable_places(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
         yield f"docker logs {service}", logs.stdout + logs.stderr
         yield f"environment {service}", _environments(pipeline.container(service)["State"]["Pid"])
     endpoints = pipeline.outputs.endpoints
-    yield from _rest_answers(endpoints["connect"], pipeline.outputs.connectors.values())
+    yield from _rest_answers(pipeline.outputs)
     for name, url in (
         ("registry", f"{endpoints['schema_registry']}/subjects"),
         ("vault", f"{endpoints['vault']}/v1/sys/health"),
         ("metrics", endpoints["reconcile"]),
     ):
-        yield f"GET {name}", httpx.get(url, timeout=10).text
+        yield f"GET {name}", httpx.get(url, verify=client_context(pipeline.outputs.trusted), timeout=10).text
     yield "audit log", audit_text(pipeline)
     yield "process list", run("ps", "-eww", "-o", "args").stdout
 
@@ -102,11 +104,13 @@ def _environments(pid: int) -> str:
     return "\n".join([text, *(_environments(int(child)) for child in children)])
 
 
-def _rest_answers(url: str, connectors: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _rest_answers(outputs: StackOutputs) -> Iterator[tuple[str, str]]:
     paths = ["/connectors?expand=info&expand=status"]
-    for name in connectors:
+    for name in outputs.connectors.values():
         paths += [f"/connectors/{name}/{what}" for what in ("config", "tasks", "status", "tasks-config")]
-    with httpx.Client(base_url=url, timeout=10) as client:
+    login = (outputs.connect.username, outputs.connect.password) if outputs.connect else None
+    verify = client_context(outputs.trusted)
+    with httpx.Client(base_url=outputs.endpoints["connect"], auth=login, verify=verify, timeout=10) as client:
         for path in paths:
             yield f"GET {path}", client.get(path).text
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from components.tls.trust import client_context
 from components.vault.audit import FILE
 from tests.support.pipeline import Pipeline, run
 
@@ -62,14 +63,20 @@ class VaultApi:
 def administrator(pipeline: Pipeline) -> Iterator[VaultApi]:
     """Vault with the token of the stack's configuration."""
     config = json.loads(pipeline.pulumi("config", "--json", "--show-secrets").stdout)
-    with httpx.Client(base_url=pipeline.outputs.endpoints["vault"], timeout=10) as http:
+    with _http(pipeline) as http:
         yield VaultApi(http, config["scylla-pg-cdc:vaultToken"]["value"])
+
+
+def _http(pipeline: Pipeline) -> httpx.Client:
+    verify = client_context(pipeline.outputs.trusted)
+    return httpx.Client(base_url=pipeline.outputs.endpoints["vault"], verify=verify, timeout=10)
 
 
 def is_sealed(pipeline: Pipeline) -> bool | None:
     """Whether Vault is sealed; None while it does not answer."""
     try:
-        answer = httpx.get(f"{pipeline.outputs.endpoints['vault']}/v1/sys/seal-status", timeout=5)
+        with _http(pipeline) as http:
+            answer = http.get("/v1/sys/seal-status")
     except httpx.TransportError:
         return None
     return bool(answer.json()["sealed"]) if answer.is_success else None

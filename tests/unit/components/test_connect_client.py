@@ -300,3 +300,13 @@ def test_what_never_runs_fails_in_the_end_with_its_last_state(with_sink: Connect
     with pytest.raises(ConnectorNotRunning, match="not running after 20 s: connector RUNNING, task 0 RESTARTING"):
         with_sink.client.wait_running("sink", timeout_seconds=20)
     assert sum(with_sink.clock.sleeps) < 20
+
+
+def test_a_certificate_that_is_not_trusted_is_said_at_once() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", request=request)
+
+    connect = Connect(transport=httpx.MockTransport(refuse))
+    with pytest.raises(ConnectRejected, match=r"shows a certificate that is not trusted here .*tlsCaCertificate"):
+        connect.client.connectors()
+    assert connect.clock.sleeps == []

@@ -128,7 +128,7 @@ def test_a_url_that_http_cannot_ask_is_refused(address: str) -> None:
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    assert "tcp, http, postgres, cql, kafka" in failures(kind="ftp")["kind"]
+    assert "tcp, http, postgres, cql, cql-tls, kafka" in failures(kind="ftp")["kind"]
 
 
 @pytest.mark.parametrize("timeout_seconds", [0, -1, "soon", None])

@@ -131,6 +131,21 @@ def test_forgetting_a_subject_says_whether_there_was_one(status: int) -> None:
         assert client.forget("a-value") == (status == 200)
 
 
+def test_a_certificate_that_is_not_trusted_is_said_at_once_with_what_to_do() -> None:
+    calls = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        calls.append(request)
+        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed")
+
+    with (
+        RegistryClient(URL, httpx.MockTransport(refuse)) as client,
+        pytest.raises(RegistryError, match=r"shows a certificate that is not trusted here .* tlsCaCertificate"),
+    ):
+        client.level()
+    assert len(calls) == 1
+
+
 def test_delete_leaves_the_level(registry: FakeRegistry) -> None:
     registry.level = "FULL"
 

@@ -1,3 +1,4 @@
+import ssl
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +72,16 @@ def test_it_connects_to_the_contact_points_only_and_closes_at_the_end(cluster: t
     assert profile.load_balancing_policy._allowed_hosts == ("127.0.0.1", "127.0.0.2")
     assert cluster.last.statements == [("SELECT n FROM t WHERE k = %s", ("k",)), ("LIST ROLES", None)]
     assert cluster.last.is_shut_down
+
+
+def test_it_speaks_tls_where_it_is_told_whom_to_trust(cluster: type[FakeCluster]) -> None:
+    with open_session(["127.0.0.1:9042"], ADMIN):
+        assert "ssl_context" not in cluster.last.options
+    with open_session(["127.0.0.1:9042", "127.0.0.2:9042"], ADMIN, ""):
+        assert cluster.last.options["ssl_context"].verify_mode == ssl.CERT_REQUIRED
+        assert "ssl_options" not in cluster.last.options
+    with open_session(["localhost:9042"], ADMIN, ""):
+        assert cluster.last.options["ssl_options"] == {"server_hostname": "localhost"}
 
 
 def test_refused_credentials_are_told_from_a_server_that_is_down(cluster: type[FakeCluster]) -> None:

@@ -126,6 +126,16 @@ def _connected(store: FakeStore, scylla: FakeScylla, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ScyllaAccessProvider, "clock", FakeClock())
 
 
+def test_vault_verifies_the_node_by_the_name_that_it_is_told(store: FakeStore) -> None:
+    ScyllaAccessProvider().create(PROPS | {"vault_pem_bundle": "authorities"})
+    config = store.stored[f"{MOUNT}/config/scylla"]
+    assert (config["pem_bundle"], config["tls_server_name"]) == ("authorities", "scylla")
+
+    ScyllaAccessProvider().create(PROPS)
+    config = store.stored[f"{MOUNT}/config/scylla"]
+    assert (config["pem_bundle"], config["tls_server_name"]) == ("", "")
+
+
 def test_vault_gets_a_role_that_may_only_set_passwords(scylla: FakeScylla) -> None:
     ScyllaAccessProvider().create(PROPS)
 

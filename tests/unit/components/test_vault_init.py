@@ -43,6 +43,31 @@ def test_create_initialises_and_unseals(vault: FakeVault) -> None:
     assert not vault.sealed
 
 
+def test_who_unseals_later_finds_in_the_state_whom_to_trust(vault: FakeVault) -> None:
+    provider = VaultInitProvider()
+    provider._trusted = "authorities"
+    state = provider.create({"address": ADDRESS}).outs or {}
+
+    assert state["trusted"] == "authorities"
+    assert (provider.update(ADDRESS, state, {"address": ADDRESS}).outs or {})["trusted"] == "authorities"
+    assert vault.initialized
+
+
+def test_a_certificate_that_is_not_trusted_is_said_at_once() -> None:
+    calls = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        calls.append(request)
+        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed")
+
+    with (
+        VaultClient(ADDRESS, httpx.MockTransport(refuse)) as client,
+        pytest.raises(VaultError, match="shows a certificate that is not trusted here"),
+    ):
+        client.is_sealed()
+    assert len(calls) == 1
+
+
 def test_keys_are_kept_even_when_unsealing_fails(vault: FakeVault) -> None:
     vault.refuse_unseal = True
 

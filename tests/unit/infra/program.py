@@ -79,6 +79,11 @@ class Recorder(Mocks):
             "generation": "first",
             "wrapping_token": "wrapping-token",
             "unseal_keys": ["made-up-unseal-key"],
+            "certificate_pem": f"certificate of {args.name}\n",
+            "not_after": "2028-01-01T00:00:00+00:00",
+            "private_key_pem": f"key of {args.name}\n",
+            "keystore_base64": "a2V5c3RvcmU=",
+            "truststore_base64": "dHJ1c3RzdG9yZQ==",
         }
         return f"{args.name}-id", {**made_up, **args.inputs}
 

@@ -68,4 +68,4 @@ def test_the_rules_name_connectors_and_topics_as_the_stack_does() -> None:
 
 def test_the_scrape_configuration_reads_every_rules_file() -> None:
     assert yaml.safe_load((FILES / "prometheus.yml").read_text())["rule_files"] == ["/etc/prometheus/rules/*.yml"]
-    assert {path.name for path in rule_files()} == {"alerts.yml", "recording.yml"}
+    assert {path.name for path in rule_files()} == {"alerts.yml", "certificates.yml", "recording.yml"}

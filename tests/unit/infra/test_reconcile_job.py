@@ -178,7 +178,7 @@ def test_on_swarm_its_port_is_not_published() -> None:
     assert "reconcile" not in prod.outputs["endpoints"]
 
 
-def test_brokers_with_tls_are_not_asked(tmp_path: Path) -> None:
+def test_brokers_with_tls_are_asked_over_tls(tmp_path: Path) -> None:
     program = run_program(
         "dev",
         kafkaMode="external",
@@ -187,7 +187,8 @@ def test_brokers_with_tls_are_not_asked(tmp_path: Path) -> None:
         kafkaReplicationFactor=1,
     )
 
-    assert config_of(program, tmp_path).pipeline.kafka_bootstrap_servers is None
+    pipeline = config_of(program, tmp_path).pipeline
+    assert (pipeline.kafka_bootstrap_servers, pipeline.kafka_tls) == ("kafka.test:9093", True)
 
 
 def test_dev_builds_the_image_from_the_repository_and_the_testbed_has_its_own(dev: Program) -> None:

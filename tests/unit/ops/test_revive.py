@@ -44,9 +44,9 @@ def run(tmp_path: Path, runner: FakeRunner, vault: FakeVault | None = None) -> R
     workspace = fake_workspace(tmp_path, runner)
     cli = workspace.cli("dev", Tools("pulumi", "", built=True))
 
-    def open_vault(address: str) -> VaultClient:
+    def open_vault(address: str, *, trusted: str) -> VaultClient:
         assert vault is not None
-        return VaultClient(address, httpx.MockTransport(vault), retry_seconds=0)
+        return VaultClient(address, httpx.MockTransport(vault), retry_seconds=0, trusted=trusted)
 
     return revive(cli, workspace.docker("dev"), step(), open_vault, lambda _: None)
 

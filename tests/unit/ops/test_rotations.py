@@ -108,14 +108,16 @@ def test_the_reason_for_silence_is_in_the_table() -> None:
     assert replace(WELL, rotations=asked(Vault(sealed=True))).table().row_count == 1
 
 
-def test_without_a_token_vault_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vault_is_asked_with_a_token_only_and_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status_module, "collect_status", lambda *_: WELL)
-    monkeypatch.setattr(status_module, "rotations", lambda address, token: Rotations((), f"{address} {token}"))
-    outputs = parse_outputs(RAW_OUTPUTS, "dev")
+    monkeypatch.setattr(
+        status_module, "rotations", lambda address, token, *, trusted: Rotations((), f"{address} {token} {trusted}")
+    )
+    outputs = parse_outputs(RAW_OUTPUTS | {"transport": {"trusted": "authorities"}}, "dev")
 
     assert whole_status(outputs, "dev", Docker(FakeRunner())).rotations is None
     assert whole_status(outputs, "dev", Docker(FakeRunner()), "token").rotations == Rotations(
-        (), "http://127.0.0.1:28200 token"
+        (), "http://127.0.0.1:28200 token authorities"
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from ops_fakes import FakeRunner, fake_cli, ok
 
+from components.tls.authority import Authority
 from ops.errors import OpsError
 from ops.processes import Completed
 from ops.stack_config import load
@@ -41,6 +42,15 @@ def test_every_missing_secret_is_generated_and_no_two_are_equal(tmp_path: Path, 
     assert ensure_secrets(fake_cli(runner), tmp_path, tmp_path) == list(SECRET_KEYS)
     assert len(set(runner.inputs)) == len(SECRET_KEYS)
     assert all(value is not None and len(value) >= 32 for value in runner.inputs)
+
+
+def test_an_authority_is_made_where_there_is_tls(tmp_path: Path, stack_file: Path) -> None:
+    stack_file.write_text(TRACKED + "  scylla-pg-cdc:transportSecurity: tls\n")
+    runner = pulumi_that_encrypts(stack_file)
+
+    assert "tlsAuthority" in ensure_secrets(fake_cli(runner), tmp_path, tmp_path)
+    made = [value for value in runner.inputs if value and "BEGIN CERTIFICATE" in value]
+    assert [Authority.parse(pem).certificate.subject.rfc4514_string() for pem in made] == ["CN=scylla-pg-cdc dev"]
 
 
 def test_existing_secrets_are_kept(tmp_path: Path, stack_file: Path) -> None:

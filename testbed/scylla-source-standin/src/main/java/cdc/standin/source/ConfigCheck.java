@@ -57,9 +57,6 @@ public final class ConfigCheck {
         if (Boolean.TRUE.equals(value(SourceConfig.PREIMAGES_ENABLED))) {
             error(SourceConfig.PREIMAGES_ENABLED, "not compatible with cdc.output.format=advanced");
         }
-        if (Boolean.TRUE.equals(value(SourceConfig.SSL_ENABLED))) {
-            error(SourceConfig.SSL_ENABLED, "the stand-in supports connections without TLS only");
-        }
         checkKeyPlacement();
         if ((value(SourceConfig.USER) == null) != (value(SourceConfig.PASSWORD) == null)) {
             error(SourceConfig.USER, "set both " + SourceConfig.USER + " and " + SourceConfig.PASSWORD + ", or none");

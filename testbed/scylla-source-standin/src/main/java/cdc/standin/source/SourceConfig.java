@@ -2,6 +2,7 @@ package cdc.standin.source;
 
 import com.scylladb.cdc.cql.CQLConfiguration;
 import com.scylladb.cdc.cql.CQLConfiguration.ConsistencyLevel;
+import com.scylladb.cdc.cql.SslConfig;
 import com.scylladb.cdc.model.TableName;
 import java.net.InetSocketAddress;
 import java.util.LinkedHashSet;
@@ -25,6 +26,8 @@ public final class SourceConfig extends AbstractConfig {
     public static final String LOCAL_DC = "scylla.local.dc";
     public static final String CONSISTENCY_LEVEL = "scylla.consistency.level";
     public static final String SSL_ENABLED = "scylla.ssl.enabled";
+    public static final String SSL_TRUSTSTORE = "scylla.ssl.truststore.path";
+    public static final String SSL_TRUSTSTORE_PASSWORD = "scylla.ssl.truststore.password";
     public static final String WINDOW_MS = "scylla.query.time.window.size";
     public static final String CONFIDENCE_MS = "scylla.confidence.window.size";
     public static final String MINIMAL_WAIT_MS = "scylla.minimal.wait.for.window.time";
@@ -91,7 +94,20 @@ public final class SourceConfig extends AbstractConfig {
         if (getString(LOCAL_DC) != null) {
             connection.withLocalDCName(getString(LOCAL_DC));
         }
+        if (getBoolean(SSL_ENABLED)) {
+            connection.withSslConfig(encryption());
+        }
         return connection.build();
+    }
+
+    /** Without a trust store, nodes are verified by what the JVM trusts. */
+    private SslConfig encryption() {
+        SslConfig.Builder encryption = new SslConfig.Builder().withSslProviderString("JDK");
+        if (getString(SSL_TRUSTSTORE) != null) {
+            encryption.withTrustStorePath(getString(SSL_TRUSTSTORE));
+            encryption.withTrustStorePassword(getString(SSL_TRUSTSTORE_PASSWORD));
+        }
+        return encryption.build();
     }
 
     private static ConfigDef definition() {
@@ -118,9 +134,11 @@ public final class SourceConfig extends AbstractConfig {
         config.define(CONSISTENCY_LEVEL, Type.STRING, "QUORUM",
                 ValidString.in("ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_QUORUM", "LOCAL_ONE"),
                 Importance.MEDIUM, "Consistency level of reads of the CDC log.");
-        config.define(SSL_ENABLED, Type.BOOLEAN, false, Importance.HIGH, "The stand-in supports false only.");
-        for (String name : List.of("provider", "truststore.path", "truststore.password", "keystore.path",
-                "keystore.password", "cipherSuites", "openssl.keyCertChain", "openssl.privateKey")) {
+        config.define(SSL_ENABLED, Type.BOOLEAN, false, Importance.HIGH, "Whether nodes are reached by TLS.");
+        config.define(SSL_TRUSTSTORE, Type.STRING, null, Importance.LOW, "Authorities; not set: those of the JVM.");
+        config.define(SSL_TRUSTSTORE_PASSWORD, Type.STRING, null, Importance.LOW, "Password of that file.");
+        for (String name : List.of("provider", "keystore.path", "keystore.password", "cipherSuites",
+                "openssl.keyCertChain", "openssl.privateKey")) {
             config.define("scylla.ssl." + name, Type.STRING, null, Importance.LOW, "Without effect in the stand-in.");
         }
     }

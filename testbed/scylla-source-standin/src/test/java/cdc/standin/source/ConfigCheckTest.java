@@ -60,7 +60,7 @@ class ConfigCheckTest {
     @ParameterizedTest
     @CsvSource({
         "cdc.output.format, legacy", "cdc.include.before, full", "cdc.include.after, only-updated",
-        "experimental.preimages.enabled, true", "scylla.ssl.enabled, true",
+        "experimental.preimages.enabled, true",
         "cdc.include.primary-key.placement, kafka-key", "scylla.table.names, users",
         "scylla.cluster.ip.addresses, localhost", "heartbeat.interval.ms, 0", "scylla.consistency.level, EACH_QUORUM"})
     void refusesWhatItDoesNotSupport(String name, String value) {
@@ -82,6 +82,12 @@ class ConfigCheckTest {
         properties.remove(SourceConfig.KEY_PLACEMENT);
 
         assertTrue(errors(properties).get(SourceConfig.KEY_PLACEMENT).get(0).contains("must be specified"));
+    }
+
+    @Test
+    void takesTls() {
+        assertFalse(errorsWith("scylla.ssl.enabled", "true").containsKey("scylla.ssl.enabled"));
+        assertTrue(errorsWith("scylla.ssl.enabled", "perhaps").containsKey("scylla.ssl.enabled"));
     }
 
     @Test

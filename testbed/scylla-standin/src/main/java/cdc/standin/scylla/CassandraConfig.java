@@ -55,6 +55,9 @@ final class CassandraConfig {
             // A grant or a new password counts after this time; ScyllaDB's own default is longer.
             settings.put(cache + "_validity", "500ms");
         }
+        if (options.tlsFile() != null) {
+            settings.put("client_encryption_options", encryption(options));
+        }
         putDirectories(settings, options.workdir());
         // Written to the page cache before each answer (see CdcQueryHandler), to the disk every ten seconds.
         settings.put("commitlog_sync", "periodic");
@@ -74,6 +77,14 @@ final class CassandraConfig {
         return settings.entrySet().stream()
                 .map(setting -> setting.getKey() + ": " + setting.getValue())
                 .collect(Collectors.joining("\n", "", "\n"));
+    }
+
+    /** Nobody gets in without TLS. */
+    private static String encryption(ServerOptions options) {
+        String authorities = options.tlsAuthorities() == null ? "" : ", truststore: '" + options.tlsAuthorities() + "'";
+        return "{enabled: true, optional: false, require_client_auth: false, "
+                + "ssl_context_factory: {class_name: org.apache.cassandra.security.PEMBasedSslContextFactory}, "
+                + "keystore: '" + options.tlsFile() + "'" + authorities + "}";
     }
 
     private static void putDirectories(Map<String, String> settings, Path workdir) {

@@ -2,6 +2,7 @@ package cdc.standin.scylla;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -39,6 +40,36 @@ class ServerOptionsTest {
                 () -> ServerOptions.parse(List.of("--standin-streams", "many")));
 
         assertTrue(e.getMessage().contains("--standin-streams"), e.getMessage());
+    }
+
+    @Test
+    void takesScyllasClientEncryptionOptionsAsTheyAddUp() {
+        ServerOptions options = ServerOptions.parse(List.of("--client-encryption-options", "enabled=true",
+                "--client-encryption-options", "certificate=/etc/cdc/server.pem",
+                "--client-encryption-options=keyfile=/etc/cdc/server.pem",
+                "--client-encryption-options", "truststore=/etc/cdc/ca.pem"));
+
+        assertEquals("/etc/cdc/server.pem", options.tlsFile());
+        assertEquals("/etc/cdc/ca.pem", options.tlsAuthorities());
+        String yaml = CassandraConfig.yaml(options);
+        assertTrue(yaml.contains("client_encryption_options: {enabled: true, optional: false,"), yaml);
+        assertTrue(yaml.contains("keystore: '/etc/cdc/server.pem', truststore: '/etc/cdc/ca.pem'}"), yaml);
+    }
+
+    @Test
+    void servesWithoutTlsUnlessItIsEnabled() {
+        ServerOptions options = ServerOptions.parse(List.of("--client-encryption-options", "certificate=/server.pem"));
+
+        assertNull(options.tlsFile());
+        assertFalse(CassandraConfig.yaml(options).contains("client_encryption_options"));
+    }
+
+    @Test
+    void saysThatKeyAndCertificateHaveToBeInOneFile() {
+        Exception e = assertThrows(IllegalArgumentException.class, () -> ServerOptions.parse(List.of(
+                "--client-encryption-options", "enabled=true,certificate=/server.crt,keyfile=/server.key")));
+
+        assertTrue(e.getMessage().contains("one and the same file"), e.getMessage());
     }
 
     @Test

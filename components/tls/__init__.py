@@ -1,0 +1,1 @@
+"""Certificates of the stack's servers, and what its clients trust."""
