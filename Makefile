@@ -85,8 +85,9 @@ test-rotation: bootstrap ## passwords that change every 20 s for 10 minutes unde
 
 test-tls: bootstrap ## the end-to-end tests on a stack of its own with TLS and logins; takes it down in the end
 	@$(CDC) prepare
-	@eval "$$($(CDC) env)" && CDC_TEST_TLS=1 CDC_TEST_STACK=ci-tls $(BIN)/pytest tests/integration/test_stack.py \
-		tests/integration/test_semantics.py tests/integration/test_transport_security.py tests/destroy $(ARGS)
+	@eval "$$($(CDC) env)" && CDC_TEST_TLS=1 CDC_TEST_STACK=tls CDC_TEST_PORT_OFFSET=$${CDC_TEST_PORT_OFFSET:-1500} \
+		$(BIN)/pytest tests/integration/test_stack.py tests/integration/test_semantics.py \
+		tests/integration/test_transport_security.py tests/destroy $(ARGS)
 
 test-faults-long: bootstrap ## 100 bad rows among 10,000 good ones, and outages of the target of 60 s
 	@$(CDC) prepare

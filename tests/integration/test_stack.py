@@ -91,7 +91,7 @@ def test_a_failing_connector_fails_up_with_its_own_message(pipeline: Pipeline, t
     if login := pipeline.outputs.connect:
         settings |= {"connectUser": login.username, "connectPassword": login.password}
     for key, value in settings.items():
-        run(*pulumi, "config", "set", "--secret", key, value, "--stack", "failing")
+        run(*pulumi, "config", "set", "--secret", "--stack", "failing", "--", key, value)  # a PEM begins with dashes
 
     with pytest.raises(AssertionError) as failure:
         run(*pulumi, "up", "--yes", "--skip-preview", "--stack", "failing")
