@@ -1,4 +1,4 @@
-"""Passing faults of the target: nothing goes to the dead letter queue, nothing is lost, no task fails.
+"""Passing faults of target and registry: nothing goes to the dead letter queue, nothing is lost, no task fails.
 
 Outages last 10 s; `make test-faults-long` makes them 60 s.
 """
@@ -96,6 +96,22 @@ def test_a_connection_limit(pipeline: Pipeline) -> None:
             assert not has_arrived(pipeline, key), "the sink still writes, so nothing was tested"
         finally:
             connection.execute(limit.format(writer, sql.Literal(-1)))
+        wait_until("the row arrives", lambda: has_arrived(pipeline, key), DEADLINE_SECONDS)
+
+
+def test_an_outage_of_the_registry_with_cold_caches(pipeline: Pipeline) -> None:
+    """It keeps its address, as behind a load balancer; the name of a stopped container may lead anywhere."""
+    name = pipeline.outputs.containers["schema-registry"]
+    with unharmed(pipeline):
+        run("docker", "pause", name)
+        try:
+            pipeline.restart("connect-1")
+            pipeline.wait_running()
+            key = insert_row(pipeline)
+            pass_outage()
+            assert not has_arrived(pipeline, key), "the converters do without the registry, so nothing was tested"
+        finally:
+            run("docker", "unpause", name)
         wait_until("the row arrives", lambda: has_arrived(pipeline, key), DEADLINE_SECONDS)
 
 

@@ -18,9 +18,10 @@ def cdc(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
 
 
-def schema_findings(table: str, expected_code: int = 0) -> list[dict[str, str]]:
-    """What `cdc schema check` says of a table."""
-    done = cdc("schema check", "--format", "json")
+def schema_findings(table: str, expected_code: int = 0, assume: str = "") -> list[dict[str, str]]:
+    """What `cdc schema check` says of a table; with `assume`, as if its column were as in `column=type`."""
+    assumed = ["--assume", f"{table}.{assume}"] if assume else []
+    done = cdc("schema check", "--format", "json", *assumed)
     assert done.returncode == expected_code, done.stdout + done.stderr
     tables: list[dict[str, Any]] = json.loads(done.stdout)["tables"]
     return list(next(each["findings"] for each in tables if each["source"] == table))

@@ -59,6 +59,14 @@ REFUSED: dict[str, Any] = {
 }
 """PostgreSQL refuses some of its rows."""
 
+EVOLVING: dict[str, Any] = {
+    "source": "lab.evolving",
+    "target": "public.evolving",
+    "partitionKey": ["id"],
+    "columns": {"id": "int", "version": "int"},
+}
+"""It gains, loses and changes columns."""
+
 KINDS: dict[str, Any] = {
     "source": "lab.kinds",
     "target": "public.kinds",
@@ -67,4 +75,4 @@ KINDS: dict[str, Any] = {
 }
 """It gains a column of every type."""
 
-TABLES = [FACTS, REFUSED, KINDS]
+TABLES = [FACTS, REFUSED, EVOLVING, KINDS]
