@@ -26,8 +26,8 @@ from reconcile.model import Patience
 
 _FAILED: Final = "FAILED"
 _RUNNING: Final = "RUNNING"
-REFUSED_SCHEMA: Final = re.compile(r"incompatib|error code: 409", re.IGNORECASE)
-"""What a trace says when the registry refused a schema."""
+REFUSED_SCHEMA: Final = re.compile(r"incompatib|error code: 409|RuleViolation", re.IGNORECASE)
+"""What a trace says when the registry, Confluent's or Apicurio, refused a schema."""
 
 _log = structlog.get_logger("reconcile.supervisor")
 

@@ -13,6 +13,7 @@ from cassandra.cluster import Session
 from psycopg import sql
 
 from infra.pipeline import READER
+from reconcile.supervisor import REFUSED_SCHEMA
 from tests.support.commands import cdc, schema_findings
 from tests.support.evolving import (
     KEYS,
@@ -119,8 +120,8 @@ def drop_column(session: Session, writer: EvolvingWriter, column: str) -> None:
         session.execute(f"ALTER TABLE {TABLE} DROP {column}")
 
 
-def wait_failed(pipeline: Pipeline, connector: str, *texts: str) -> None:
-    """Wait until a connector is FAILED, and says why."""
+def wait_failed(pipeline: Pipeline, connector: str) -> str:
+    """Wait until a connector is FAILED; return what it says."""
     name = pipeline.outputs.connectors[connector]
     with pipeline.connect() as client:
         status = wait_until(
@@ -129,8 +130,7 @@ def wait_failed(pipeline: Pipeline, connector: str, *texts: str) -> None:
             DEADLINE_SECONDS,
         )
     assert status
-    for text in texts:
-        assert text in status.summary
+    return status.summary
 
 
 def test_a_new_column_flows(pipeline: Pipeline, session: Session) -> None:
@@ -257,7 +257,7 @@ def test_a_type_that_the_registry_refuses_stops_the_source_until_it_is_accepted(
                 insert(session, key, {"version": 0})
         assert_up_refuses(column)
         writer.use(**{column: number})
-        wait_failed(pipeline, "source", "ncompatible")
+        assert REFUSED_SCHEMA.search(wait_failed(pipeline, "source"))
 
         assert "cdc schema accept" in problems_of(column)
         done = cdc("schema accept", "--table", TABLE, "--force")
@@ -284,7 +284,7 @@ def test_a_column_added_again_with_another_type_stops_the_sink_until_a_migration
         add_again(session, writer, column, "blob")
         assert_up_refuses(column)
         writer.use(**{column: some_bytes})
-        wait_failed(pipeline, "sink", column, "docs/schema-evolution.md")
+        assert f"Column {column}" in wait_failed(pipeline, "sink")
 
         set_migrations({"changeType": {"column": column, "using": "NULL"}})
         bring_up()

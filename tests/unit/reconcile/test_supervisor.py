@@ -77,7 +77,7 @@ def test_a_failure_is_restarted_at_once(states: dict[str, str]) -> None:
     "trace",
     [
         "io.confluent.RestClientException: Schema being registered is incompatible; error code: 409",
-        "io.apicurio.RuleViolationException: Incompatible artifact: cdc.shop.users-value",
+        "io.apicurio.registry.rest.client.models.RuleViolationProblemDetails",
     ],
 )
 def test_a_schema_that_the_registry_refused_is_told_apart(trace: str) -> None:
