@@ -152,6 +152,18 @@ def test_a_sealed_vault_is_unsealed_with_the_key_in_the_state(tmp_path: Path, ru
     assert not vault.sealed
 
 
+def test_a_vault_whose_container_is_gone_is_not_asked(tmp_path: Path, runner: FakeRunner) -> None:
+    runner.on("stack export", ok(state("p-vault", vault=True)))
+    runner.on("container inspect", Completed((), 1, "", "Error: No such container: p-vault"))
+    vault = FakeVault(sealed=True)
+
+    revived = run(tmp_path, runner, vault)
+
+    assert revived.missing == ("p-vault",)
+    assert not revived.unsealed
+    assert vault.sealed
+
+
 def test_an_unsealed_vault_is_left_alone(tmp_path: Path, runner: FakeRunner) -> None:
     runner.on("stack export", ok(state("p-vault", vault=True)))
 
