@@ -13,19 +13,17 @@ import pulumi
 from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
 from components.clock import Clock, SystemClock
 from components.probes import KINDS, NotReady, probe, split_address
 from components.provider_errors import ProviderError, redact, short_errors
-from components.tls.trust import trusted_pem
+from components.tls.provider import TrustingProvider
 from components.unknowns import is_unknown
 
 GateKind = Literal["tcp", "http", "postgres", "cql", "cql-tls", "kafka", "kafka-tls"]
@@ -79,16 +77,10 @@ class Gate(Resource, module="gate", name="Gate"):
         )
 
 
-class GateProvider(ResourceProvider):
+class GateProvider(TrustingProvider):
     """Waits in `create`; everything else is bookkeeping."""
 
-    serialize_as_secret_always = False
     clock: ClassVar[Clock] = SystemClock()
-    _trusted: str = ""
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """Take the trusted authorities from the stack's configuration."""
-        self._trusted = trusted_pem(req.config.get)
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse an address or kind that no wait could satisfy."""

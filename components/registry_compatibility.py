@@ -8,32 +8,24 @@ from typing import Any, ClassVar
 import httpx
 import pulumi
 from pulumi.dynamic import (
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
 from components.http_retry import RETRY_SECONDS
 from components.provider_errors import short_errors
 from components.registry_client import RegistryClient
-from components.tls.trust import trusted_pem
+from components.tls.provider import TrustingProvider
 
 
-class CompatibilityProvider(ResourceProvider):
+class CompatibilityProvider(TrustingProvider):
     """GET and PUT /config and /config/<subject>."""
 
-    serialize_as_secret_always = False
     transport: ClassVar[httpx.BaseTransport | None] = None
     retry_seconds: ClassVar[float] = RETRY_SECONDS
-    _trusted: str = ""
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """Take the trusted authorities from the stack's configuration."""
-        self._trusted = trusted_pem(req.config.get)
 
     def _registry(self, props: Mapping[str, Any]) -> RegistryClient:
         return RegistryClient(props["url"], self.transport, self.retry_seconds, trusted=self._trusted)

@@ -17,7 +17,6 @@ from pulumi.dynamic import (
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
@@ -29,7 +28,7 @@ from components.kafka_connect.errors import ConnectorNotFound, ConnectRejected
 from components.kafka_connect.property_names import CLASSES, RESERVED
 from components.kafka_connect.status import ConnectorStatus
 from components.provider_errors import ProviderError, redact, short_errors
-from components.tls.trust import trusted_pem
+from components.tls.provider import TrustingProvider
 from components.unknowns import is_unknown
 
 _INPUTS: Final = ("name", "connect_url", "connector_class", "tasks_max", "config", "timeout_seconds")
@@ -98,14 +97,13 @@ class Connector(Resource, module="kafka-connect", name="Connector"):
         )
 
 
-class ConnectorProvider(ResourceProvider):
+class ConnectorProvider(TrustingProvider):
     """PUT is an upsert and the name is the id, so a lost state heals with the next deployment.
 
     A connector that does not start stays in Connect, so that its status and log can be looked at; the next deployment
     finds it, puts the configuration again and restarts what failed.
     """
 
-    serialize_as_secret_always = False
     stable_after_start_seconds: ClassVar[float] = 1.0
     stable_after_change_seconds: ClassVar[float] = 12.0
     """Connect shows tasks with the old configuration as RUNNING until it has stopped them, which it gives 5 s, and has
@@ -113,14 +111,13 @@ class ConnectorProvider(ResourceProvider):
     clock: ClassVar[Clock] = SystemClock()
     transport: ClassVar[httpx.BaseTransport | None] = None
     _basic_auth: tuple[str, str] | None = None
-    _trusted: str = ""
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take Connect's credentials, if it asks for any, from the stack's config, so that they are in no state."""
+        super().configure(req)
         user, password = req.config.get("connectUser"), req.config.get("connectPassword")
         if user and password:
             self._basic_auth = (str(user), str(password))
-        self._trusted = trusted_pem(req.config.get)
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse what Connect would ignore, store in clear or fail on; no network."""

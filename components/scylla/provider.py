@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final
 
-from pulumi.dynamic import CheckFailure, CheckResult, ConfigureRequest, DiffResult, ResourceProvider
+from pulumi.dynamic import CheckFailure, CheckResult, ConfigureRequest, DiffResult
 
 from components.provider_errors import ProviderError
 from components.scylla.session import (
@@ -18,7 +18,7 @@ from components.scylla.session import (
     open_session,
     split_contact_points,
 )
-from components.tls.trust import trusted_pem
+from components.tls.provider import TrustingProvider
 from components.unknowns import has_unknowns
 
 ADMIN_USER_KEY: Final = "scyllaAdminUser"
@@ -37,10 +37,8 @@ class ConfigurationError(ProviderError):
     """A stack configuration key is missing. The message shows how to set it."""
 
 
-class ScyllaProvider(ResourceProvider):
+class ScyllaProvider(TrustingProvider):
     """Base of the stateless providers: nothing in the constructor, credentials from `configure`."""
-
-    serialize_as_secret_always = False
 
     replace_on: ClassVar[frozenset[str]] = frozenset()
     """Inputs whose change makes another object."""
@@ -49,7 +47,6 @@ class ScyllaProvider(ResourceProvider):
     """Per input, what tells what is wrong with its value."""
 
     _admin: Credentials | None = None
-    _trusted: str = ""
     _tls: bool = False
 
     def connect(self, contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
@@ -58,7 +55,7 @@ class ScyllaProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the administrator's credentials and the trusted authorities from the stack's configuration."""
-        self._trusted = trusted_pem(req.config.get)
+        super().configure(req)
         self._tls = speaks_tls(req.config.get)
         password = req.config.get(ADMIN_PASSWORD_KEY)
         if password:

@@ -31,7 +31,7 @@ from components.scylla.session import (
     quote_text,
     split_contact_points,
 )
-from components.tls.trust import ca_path, trusted_pem
+from components.tls.trust import ca_path
 from components.vault.client import VaultClient, VaultError
 from components.vault.provider import Properties, VaultProvider
 from reconcile.tls import server_name
@@ -130,14 +130,12 @@ class PostgresAccessProvider(DatabaseAccessProvider):
 
     _user: str = DEFAULT_ADMIN_USER
     _password: str = ""
-    _trusted: str = ""
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the administrator's login as well."""
         super().configure(req)
         self._user = req.config.get(ADMIN_USER_KEY) or DEFAULT_ADMIN_USER
         self._password = req.config.require(ADMIN_PASSWORD_KEY)
-        self._trusted = trusted_pem(req.config.get)
 
     def has_admin(self, props: Properties) -> bool:
         """Look into pg_roles."""
@@ -190,18 +188,18 @@ class ScyllaAccessProvider(DatabaseAccessProvider):
     """Access to ScyllaDB, through Vault's plug-in for Cassandra."""
 
     _admin: Credentials = Credentials(scylla.DEFAULT_ADMIN_USER, "")
-    _trusted: str | None = None  # None: without TLS
+    _tls: bool = False
 
     def connect(self, contact_points: Sequence[str], credentials: Credentials) -> AbstractContextManager[CqlSession]:
         """Open a session; tests put a fake here."""
-        return open_session(contact_points, credentials, self._trusted)
+        return open_session(contact_points, credentials, self._trusted if self._tls else None)
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the administrator's login as well."""
         super().configure(req)
         user = req.config.get(scylla.ADMIN_USER_KEY) or scylla.DEFAULT_ADMIN_USER
         self._admin = Credentials(user, req.config.require(scylla.ADMIN_PASSWORD_KEY))
-        self._trusted = trusted_pem(req.config.get) if scylla.speaks_tls(req.config.get) else None
+        self._tls = scylla.speaks_tls(req.config.get)
 
     def has_admin(self, props: Properties) -> bool:
         """Ask for the roles."""

@@ -7,16 +7,14 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
-from components.tls.trust import trusted_pem
+from components.tls.provider import TrustingProvider
 from components.vault.client import VaultClient, VaultError
 from components.vault.provider import VaultProvider
 
@@ -25,15 +23,8 @@ UNSEAL_SHARES = 1
 ADMIN_POLICY = "root"
 
 
-class VaultInitProvider(ResourceProvider):
+class VaultInitProvider(TrustingProvider):
     """Create initialises and unseals; update unseals a server that was restarted."""
-
-    serialize_as_secret_always = False
-    _trusted: str = ""
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """Take the trusted authorities from the stack's configuration."""
-        self._trusted = trusted_pem(req.config.get)
 
     def _client(self, props: dict[str, Any]) -> VaultClient:
         return VaultClient(props["address"], trusted=self._trusted)
@@ -124,7 +115,7 @@ class AdminTokenProvider(VaultProvider):
     """Creates the token that config key `vaultToken` holds, then revokes the root token."""
 
     def _client(self, props: dict[str, Any]) -> VaultClient:
-        return VaultClient(props["address"], trusted=self._vault_trusted)
+        return VaultClient(props["address"], trusted=self._trusted)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Idempotent: a crash between the two steps is picked up by the next call."""
