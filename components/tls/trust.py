@@ -1,7 +1,7 @@
 """What the clients of a stack trust: the stack's own authority, and those that its configuration names.
 
 Both are config keys, so that every client finds them in one place: the program, the dynamic providers (through
-`configure`) and, as the stack's output `trusted`, the operator's tools.
+`configure`) and, as the stack's output `transport`, the operator's tools.
 """
 
 from __future__ import annotations
