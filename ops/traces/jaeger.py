@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx
 
 from components.http_retry import REQUEST_TIMEOUT_SECONDS
 from components.probes import honours_proxies
 from ops.errors import OpsError
+
+MARGIN: Final = 100
+"""So many traces more than wanted are asked for: Jaeger orders traces by the span of each that reached it first, and of
+two changes within a second that may be the older one's last."""
 
 SpanId = tuple[str, str]
 """Of a span: its trace, and itself within it."""
@@ -80,10 +84,10 @@ class Jaeger:
             "tags": json.dumps(tags),
             "start": round(since.timestamp() * 1e6),
             "end": round(until.timestamp() * 1e6),
-            "limit": limit,
+            "limit": limit + MARGIN,
         }
         traces = [_trace(each) for each in self._get("/traces", parameters)]
-        return sorted(traces, key=lambda spans: spans[0].start_us, reverse=True)
+        return sorted(traces, key=lambda spans: spans[0].start_us, reverse=True)[:limit]
 
     def trace(self, trace_id: str) -> Trace:
         """Return the spans of a trace by their start; none when Jaeger does not have it any more."""

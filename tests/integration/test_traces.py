@@ -102,6 +102,7 @@ def find(change: Change) -> dict[str, Any]:
 
     def ask() -> dict[str, Any]:
         done = cdc("trace", "--table", change.table, *keys, "--format", "json")
+        print(done.stdout, done.stderr)  # shown when it never comes
         found = json.loads(done.stdout)["found"] if done.returncode == 0 else []
         return found[0] if found and found[0]["operation"] == change.operation else {}
 

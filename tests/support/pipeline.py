@@ -94,7 +94,7 @@ def bring_up() -> None:
 
 
 def wait_until(what: str, check: Callable[[], T], deadline_seconds: float = 120) -> T:
-    """Poll until `check` returns something true; the error says what was waited for and what came last."""
+    """Poll until `check` returns something true; the error says what was waited for."""
     deadline = time.monotonic() + deadline_seconds
     while True:
         result = check()

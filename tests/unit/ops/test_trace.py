@@ -72,7 +72,7 @@ OWN_PUT = (
 
 
 def jaeger(found: Sequence[Any], others: Mapping[str, Sequence[Any]] | None = None, status: int = 200) -> Any:
-    """A server; its attribute `asked` has the parameters of the last search."""
+    """A server; its attribute `asked` has the parameters of the last search. It has `found` in the order of arrival."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         _, _, trace_id = request.url.path.partition("/traces/")
@@ -80,7 +80,7 @@ def jaeger(found: Sequence[Any], others: Mapping[str, Sequence[Any]] | None = No
             return httpx.Response(404, json={"errors": [{"code": 404, "msg": "trace not found"}]})
         if not trace_id:
             transport.asked = dict(request.url.params)  # type: ignore[attr-defined]
-        shown = [(others or {})[trace_id]] if trace_id else found
+        shown = [(others or {})[trace_id]] if trace_id else found[-int(request.url.params["limit"]) :]
         return httpx.Response(status, json={"data": [{"traceID": "t1", "spans": spans} for spans in shown] or None})
 
     transport = httpx.MockTransport(answer)
@@ -113,7 +113,7 @@ def test_jaeger_is_asked_for_the_row_by_its_tags() -> None:
 
     assert ways(transport, limit=7) == []
     assert json.loads(transport.asked["tags"]) == {"cdc.table": "shop.users", "cdc.key": "id=a"}
-    assert (transport.asked["service"], transport.asked["limit"]) == ("connect", "7")
+    assert transport.asked["service"] == "connect"
     assert int(transport.asked["start"]) == SINCE.timestamp() * 1e6
 
 
@@ -209,6 +209,13 @@ def test_the_newest_change_comes_first() -> None:
     older = [span("capture", 1, 0, 1, trace="t0", cdc__key="id=a")]
 
     assert [found.trace_id for found in ways(jaeger([older, trace(more=OWN_PUT)]), 2)] == ["t1", "t0"]
+
+
+def test_the_newest_change_is_found_where_jaeger_takes_an_older_one_for_newer() -> None:
+    """It goes by the span that arrived first; of the older one here that is the sink's."""
+    older = [span("put", 4, 5410, 1, 1, trace="t0"), span("capture", 1, 0, 1, trace="t0", cdc__key="id=a")]
+
+    assert [found.trace_id for found in ways(jaeger([trace(more=OWN_PUT), older]))] == ["t1"]
 
 
 @pytest.mark.parametrize("status", [500, 502])
