@@ -1,6 +1,7 @@
 package cdc.connect;
 
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.apache.kafka.connect.data.Date;
 import org.apache.kafka.connect.data.Field;
@@ -32,18 +33,15 @@ public class ColumnMisfitException extends ConnectException {
 
     /** Throws when the record's schema has such a column. */
     static void check(SinkRecord record, Database database) {
-        if (!(record.value() instanceof Struct envelope) || envelope.schema().field("source") == null
-                || envelope.schema().field("after") == null) {
+        Optional<Target> target = Target.of(record);
+        if (target.isEmpty() || !(record.value() instanceof Struct envelope) || envelope.schema().field("after") == null) {
             return;
         }
-        Struct source = envelope.getStruct("source");
-        String schema = source.getString("keyspace_name");
-        String table = source.getString("table_name");
-        Map<String, String> types = database.columnTypes(schema, table);
+        Map<String, String> types = database.columnTypes(target.get());
         for (Field column : envelope.schema().field("after").schema().fields()) {
             String type = types.getOrDefault(column.name(), "");
             if (!fits(column.schema(), type)) {
-                throw new ColumnMisfitException("Column " + column.name() + " of " + schema + "." + table + " has type " + type
+                throw new ColumnMisfitException("Column " + column.name() + " of " + target.get() + " has type " + type
                         + ", but its values arrive as " + words(column.schema()) + " since the type of its source changed."
                         + " Migrate the column as docs/schema-evolution.md says and restart the connector; it goes on from here"
                         + " and nothing is lost");

@@ -34,6 +34,8 @@ final class Database implements AutoCloseable {
     private final SessionFactory sessions;
     private final StatelessSession session;
     private final JdbcChangeEventSink writer;
+    /** By topic; what the writer has read of a target is not older than this. */
+    private final Map<String, Map<String, String>> firstSeenTypes = new HashMap<>();
 
     private Database(SessionFactory sessions, Map<String, String> properties, JdbcSinkConnectorConfig config) {
         this.sessions = sessions;
@@ -60,15 +62,26 @@ final class Database implements AutoCloseable {
 
     /** Commits the records; of several changes of a row the last one counts. May have committed a part when it throws. */
     void write(Collection<SinkRecord> records) {
+        records.stream().filter(record -> !firstSeenTypes.containsKey(record.topic())).forEach(record -> Target.of(record)
+                .ifPresent(target -> firstSeenTypes.computeIfAbsent(record.topic(), topic -> columnTypes(target))));
         writer.execute(records);
     }
 
+    /**
+     * Whether the record's table has other columns than when the writer read it, which it does once. The server keeps the
+     * parameters' types of a prepared statement as well, and refuses what is out of the range of the type that a column had.
+     */
+    boolean isOutdated(SinkRecord record) {
+        Map<String, String> seen = firstSeenTypes.get(record.topic());
+        return seen != null && Target.of(record).filter(target -> !columnTypes(target).equals(seen)).isPresent();
+    }
+
     /** PostgreSQL's internal type names by column; empty when there is no such table. */
-    Map<String, String> columnTypes(String schema, String table) {
+    Map<String, String> columnTypes(Target target) {
         return session.doReturningWork(connection -> {
             try (PreparedStatement query = connection.prepareStatement(COLUMN_TYPES)) {
-                query.setString(1, schema);
-                query.setString(2, table);
+                query.setString(1, target.schema());
+                query.setString(2, target.table());
                 Map<String, String> types = new HashMap<>();
                 try (ResultSet found = query.executeQuery()) {
                     while (found.next()) {

@@ -123,7 +123,7 @@ public final class ResilientJdbcSinkTask extends SinkTask {
         }
     }
 
-    private void write(List<SinkRecord> records, PutSpans spans) {
+    private void write(List<SinkRecord> records, PutSpans spans) throws SQLException {
         List<SinkRecord> alive = dead.alive(records);
         if (alive.size() < records.size()) {
             Set<SinkRecord> written = Collections.newSetFromMap(new IdentityHashMap<>());
@@ -143,6 +143,13 @@ public final class ResilientJdbcSinkTask extends SinkTask {
                     nameMisfit(alive);
                 }
                 throw e;
+            }
+            if (alive.size() == 1 && database.isOutdated(alive.get(0))) {
+                LOGGER.info("The table of {} has changed; it is read again", Place.of(alive.get(0)));
+                close();
+                database = Database.open(properties);
+                write(alive, spans);
+                return;
             }
             if (alive.size() == 1) {
                 ColumnMisfitException.check(alive.get(0), database);

@@ -2,6 +2,7 @@ package cdc.connect;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
@@ -187,6 +188,31 @@ class RefusedRecordsDatabaseTest extends DatabaseTestBase {
         ConnectException failure = permanent(Envelopes.upsert(0, "a", 7));
         assertTrue(failure.getMessage().contains("Column age of " + USERS + " has type bytea, but its values arrive as numbers"), failure.getMessage());
         assertEquals(List.of(), context.reported);
+    }
+
+    @Test
+    void aTableThatChangedSinceItWasReadIsReadAgainBeforeARecordIsRefused() throws SQLException {
+        for (int offset = 0; offset < 10; offset++) { // after some executions the server keeps the statement's types
+            put(ageAsText(offset, "a", "7"));
+        }
+        sql("ALTER TABLE " + USERS + " DROP CONSTRAINT users_age_check", "ALTER TABLE " + USERS + " ALTER age TYPE numeric");
+        put(ageAsText(10, "b", "1180591620717411303424"), ageAsText(11, "c", "no number"));
+        assertEquals(List.of("a 7 null null", "b 1180591620717411303424 null null"), rows());
+        assertEquals(List.of(11L), context.reportedOffsets());
+    }
+
+    @Test
+    void aTableThatChangedIsReadAgainOnlyOnce() throws SQLException {
+        put(Envelopes.upsert(0, "a", 1));
+        sql("ALTER TABLE " + USERS + " ADD note text");
+        String sessions = "SELECT pid FROM pg_stat_activity WHERE usename = '" + WRITER + "' ORDER BY pid";
+        List<String> before = query(sessions);
+        put(Envelopes.upsert(1, "b", TOO_OLD));
+        List<String> after = query(sessions);
+        assertNotEquals(before, after);
+        put(Envelopes.upsert(2, "c", TOO_OLD), Envelopes.upsert(3, "d", 3));
+        assertEquals(after, query(sessions));
+        assertEquals(List.of(1L, 2L), context.reportedOffsets());
     }
 
     @Test
