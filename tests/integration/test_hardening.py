@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from components.hardening import MAX_PROCESSES, TO_ANOTHER_USER, TO_OWN_VOLUMES
-from tests.support.pipeline import Pipeline, run
+from tests.support.pipeline import Pipeline, run, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -20,6 +20,8 @@ ALLOWED_CAPABILITIES = {*TO_ANOTHER_USER, *TO_OWN_VOLUMES, "CAP_KILL"}
 RUNS_AS_ROOT = "scylla"
 """ScyllaDB's image does; what remains of root has a few capabilities only."""
 READ_ONLY = {"zookeeper", "kafka-1", "schema-registry", "connect-1", "connect-restarter", "jaeger"}
+
+ORPHANS_END_WITHIN_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,15 @@ def test_nothing_of_the_host_is_mounted_and_ports_are_on_loopback(containers: di
 
 def test_processes_are_neither_root_nor_privileged(containers: dict[str, dict[str, Any]]) -> None:
     for service, container in containers.items():
-        found = list(family(container["State"]["Pid"]))
-        assert all(each.no_new_privileges for each in found), service
-        if service != RUNS_AS_ROOT:
-            assert {(each.uid > 0, each.effective) for each in found} == {(True, 0)}, (service, found)
+
+        def harmless(name: str = service, pid: int = container["State"]["Pid"]) -> bool:
+            found = list(family(pid))
+            assert all(each.no_new_privileges for each in found), (name, found)
+            return name == RUNS_AS_ROOT or {(each.uid > 0, each.effective) for each in found} == {(True, 0)}
+
+        # A health check that took too long leaves its processes to the main one for a moment; those of the image's user
+        # are root's.
+        wait_until(f"no process of {service} is root or has a capability", harmless, ORPHANS_END_WITHIN_SECONDS)
 
 
 def test_programs_of_services_that_need_no_files_cannot_be_changed(
