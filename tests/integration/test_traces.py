@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,7 +30,9 @@ from ops.demo_rows import (
     user_row,
 )
 from ops.dlq.queue import Kafka
-from ops.traces.cli import NOT_FOUND
+from ops.traces.cli import NOT_FOUND, replicated, ways_of
+from ops.traces.key import key_text
+from ops.traces.way import Way
 from tests.support.commands import cdc, reconcile
 from tests.support.dead_letters import dead_letters
 from tests.support.pipeline import Pipeline, run, wait_until
@@ -96,17 +98,24 @@ def write_random_changes(pipeline: Pipeline, count: int) -> list[Change]:
     return changes
 
 
-def find(change: Change) -> dict[str, Any]:
-    """The newest way of a row, once `cdc trace` shows the whole of it."""
-    keys = [option for value in change.key for option in ("--key", value)]
+def options(change: Change) -> list[str]:
+    """What names a row on the command line."""
+    return ["--table", change.table, *(option for value in change.key for option in ("--key", value))]
 
-    def ask() -> dict[str, Any]:
-        done = cdc("trace", "--table", change.table, *keys, "--format", "json")
-        print(done.stdout, done.stderr)  # shown when it never comes
-        found = json.loads(done.stdout)["found"] if done.returncode == 0 else []
-        return found[0] if found and found[0]["operation"] == change.operation else {}
 
-    return wait_until(f"the way of {change}", ask, SHOWN_WITHIN_SECONDS)
+def find(pipeline: Pipeline, change: Change) -> Way:
+    """The newest way of a row, once the whole of it is there."""
+    table = replicated(pipeline.outputs, change.table)
+    key = key_text(table, change.key)
+
+    def ask() -> Way | None:
+        found = ways_of(pipeline.outputs, table, key, change.written[0] - timedelta(minutes=1), 1)
+        print(change.table, key, found)  # shown when it never comes
+        return found[0] if found and found[0].is_complete and found[0].operation == change.operation else None
+
+    way = wait_until(f"the way of {change}", ask, SHOWN_WITHIN_SECONDS)
+    assert way
+    return way
 
 
 def test_the_complete_way_of_random_rows_is_found(traced: Pipeline) -> None:
@@ -114,8 +123,8 @@ def test_the_complete_way_of_random_rows_is_found(traced: Pipeline) -> None:
     traced.wait_equal(["shop.users", "shop.orders"])
 
     for change in changes:
-        way = find(change)
-        steps = {step["step"]: step for step in way["steps"]}
+        way = find(traced, change)
+        steps = {step.name: step for step in way.steps}
         assert list(steps) == [
             "written",
             "produce",
@@ -123,30 +132,36 @@ def test_the_complete_way_of_random_rows_is_found(traced: Pipeline) -> None:
             "put",
             "DELETE" if change.operation == "delete" else "INSERT",
         ]
-        offsets = [step["offset_ms"] for step in way["steps"]]
+        offsets = [step.offset_us for step in way.steps]
         assert offsets == sorted(offsets), way
-        assert f"cdc.{change.table}-" in steps["produce"]["detail"]
+        assert f"cdc.{change.table}-" in steps["produce"].detail
         begin, end = change.written
-        written = datetime.fromisoformat(steps["written"]["at"])
         # ScyllaDB's connector knows milliseconds.
-        assert begin.timestamp() - 0.001 <= written.timestamp() <= end.timestamp()
-        assert 0 < way["total_ms"] < way["since_written_ms"] < 60_000, way
+        assert begin.timestamp() - 0.001 <= steps["written"].at.timestamp() <= end.timestamp()
+        assert way.total_us
+        assert way.since_written_us
+        assert 0 < way.total_us < way.since_written_us < 60_000_000, way
     assert {change.operation for change in changes} == {"insert", "update", "delete"}
 
 
-def test_the_correlation_id_is_in_the_records_headers(traced: Pipeline) -> None:
-    with traced.scylla() as session:
-        key = uuid4()
-        session.execute(INSERT_USER, user_row(key, 1))
-    traced.wait_equal(["shop.users"])
-    way = find(Change("shop.users", (str(key),), "insert", (datetime.now(UTC), datetime.now(UTC))))
-    where = next(step["detail"] for step in way["steps"] if step["step"] == "produce")
+def test_the_command_shows_the_way_and_its_correlation_id_is_in_the_records_headers(traced: Pipeline) -> None:
+    (change,) = write_random_changes(traced, 1)
+    traced.wait_equal([change.table])
+    find(traced, change)
+    done = cdc("trace", *options(change), "--format", "json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    (way,) = found["found"]
+    assert (way["complete"], way["operation"]) == (True, change.operation)
 
-    headers = {name: value.decode() for name, value in headers_of(traced, where)}
+    headers = {name: value.decode() for name, value in headers_of(traced, step(way, "produce")["detail"])}
     assert headers["traceparent"].split("-")[1] == way["trace_id"]
-    written = next(step["at"] for step in way["steps"] if step["step"] == "written")
-    written_us = round(datetime.fromisoformat(written).timestamp() * 1e6)
-    assert headers["cdc.correlation.id"] == f"shop.users id={key} @{written_us}"
+    written_us = round(datetime.fromisoformat(step(way, "written")["at"]).timestamp() * 1e6)
+    assert headers["cdc.correlation.id"] == f"{change.table} {found['key']} @{written_us}"
+
+
+def step(way: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(each for each in way["steps"] if each["step"] == name)
 
 
 def headers_of(pipeline: Pipeline, where: str) -> list[Any]:
@@ -229,7 +244,7 @@ def test_without_jaeger_rows_flow_and_the_command_says_that_it_does_not_answer(t
         changes = write_random_changes(traced, ROWS)
         traced.wait_equal(["shop.users", "shop.orders"])
         traced.assert_no_task_failed()
-        done = cdc("trace", "--table", changes[0].table, *[x for key in changes[0].key for x in ("--key", key)])
+        done = cdc("trace", *options(changes[0]))
         assert done.returncode == 1
         assert "does not answer" in done.stderr
         assert reconcile("shop.users")["exit_code"] == 0
@@ -237,4 +252,4 @@ def test_without_jaeger_rows_flow_and_the_command_says_that_it_does_not_answer(t
         run("docker", "start", container)
         traced.wait_healthy("jaeger")
     (change,) = write_random_changes(traced, 1)
-    assert find(change)["complete"]
+    find(traced, change)
