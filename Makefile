@@ -19,7 +19,7 @@ TEST_ORDER := tests/unit tests/contract tests/integration tests/chaos tests/dest
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap up preview status smoke demo screenshot reconcile down env test test-reconcile-million test-rotation \
-	test-alerts test-faults-long test-tls bench check test-java
+	test-alerts test-evolution test-faults-long test-tls bench check test-java
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-23s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,7 +89,11 @@ test-tls: bootstrap ## the end-to-end tests on a stack of its own with TLS and l
 		$(BIN)/pytest tests/integration/test_stack.py tests/integration/test_semantics.py \
 		tests/integration/test_transport_security.py tests/destroy $(ARGS)
 
-test-faults-long: bootstrap ## 100 bad rows among 10,000 good ones, and outages of the target of 60 s
+test-evolution: bootstrap ## every rule of docs/schema-evolution.md while a writer runs; make test tries two of them
+	@$(CDC) prepare
+	@eval "$$($(CDC) env)" && CDC_TEST_EVERY_RULE=1 $(BIN)/pytest tests/integration/test_schema_evolution.py $(ARGS)
+
+test-faults-long: bootstrap ## 100 bad rows among 10,000 good ones, and outages of 60 s
 	@$(CDC) prepare
 	@eval "$$($(CDC) env)" && CDC_TEST_BAD_ROWS_EACH_KIND=10 CDC_TEST_OUTAGE_SECONDS=60 \
 		$(BIN)/pytest tests/integration/test_dead_letters.py tests/chaos/test_transient_faults.py -s $(ARGS)

@@ -1,7 +1,11 @@
-"""Each rule of docs/schema-evolution.md, while a writer runs: what flows, what stops, and how it goes on."""
+"""Each rule of docs/schema-evolution.md, while a writer runs: what flows, what stops, and how it goes on.
+
+`make test` tries one rule of either kind, `make test-evolution` all of them.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import uuid
@@ -33,6 +37,8 @@ from tests.support.failure_watch import no_task_fails
 from tests.support.pipeline import Pipeline, bring_up, wait_until
 
 pytestmark = pytest.mark.integration
+
+every_rule = pytest.mark.skipif(os.environ.get("CDC_TEST_EVERY_RULE") != "1", reason="long; make test-evolution")
 
 RUN = secrets.token_hex(2)
 """Part of the columns' names, so that a stack that has seen these tests can see them again."""
@@ -145,6 +151,7 @@ def test_a_new_column_flows(pipeline: Pipeline, session: Session) -> None:
     assert any(target_values(pipeline, column).values())
 
 
+@every_rule
 def test_a_new_column_with_a_default_that_the_application_writes_flows(pipeline: Pipeline, session: Session) -> None:
     column = f"status_{RUN}"
     with no_task_fails(pipeline):
@@ -160,6 +167,7 @@ def test_a_new_column_with_a_default_that_the_application_writes_flows(pipeline:
     assert None not in target_values(pipeline, column).values()
 
 
+@every_rule
 def test_a_removed_column_flows_and_stays_in_the_target(pipeline: Pipeline, session: Session) -> None:
     column = f"note_{RUN}"
     with no_task_fails(pipeline):
@@ -175,6 +183,7 @@ def test_a_removed_column_flows_and_stays_in_the_target(pipeline: Pipeline, sess
     assert any(target_values(pipeline, column).values())
 
 
+@every_rule
 def test_a_column_that_is_renamed_by_copying_flows(pipeline: Pipeline, session: Session) -> None:
     old, new = f"nick_{RUN}", f"alias_{RUN}"
     with no_task_fails(pipeline):
@@ -193,6 +202,7 @@ def test_a_column_that_is_renamed_by_copying_flows(pipeline: Pipeline, session: 
     assert any(target_values(pipeline, new).values())
 
 
+@every_rule
 def test_up_gives_columns_their_types_and_drops_those_that_a_migration_names(
     pipeline: Pipeline, session: Session
 ) -> None:
@@ -214,6 +224,7 @@ def test_up_gives_columns_their_types_and_drops_those_that_a_migration_names(
     pipeline.wait_equal([TABLE])
 
 
+@every_rule
 def test_a_column_that_gets_wider_flows(pipeline: Pipeline, session: Session) -> None:
     amount, ratio = f"amount_{RUN}", f"ratio_{RUN}"
     with no_task_fails(pipeline):
@@ -270,6 +281,7 @@ def test_a_type_that_the_registry_refuses_stops_the_source_until_it_is_accepted(
     pipeline.wait_equal([TABLE])
 
 
+@every_rule
 def test_a_column_added_again_with_another_type_stops_the_sink_until_a_migration_is_written(
     pipeline: Pipeline, session: Session
 ) -> None:
@@ -295,6 +307,7 @@ def test_a_column_added_again_with_another_type_stops_the_sink_until_a_migration
     pipeline.wait_equal([TABLE])
 
 
+@every_rule
 def test_bytes_flow_into_a_text_column_until_a_migration_casts_them(pipeline: Pipeline, session: Session) -> None:
     """PostgreSQL's text takes anything, so the sink has no reason to stop."""
     column = f"body_{RUN}"
