@@ -67,7 +67,7 @@ test-java: bootstrap ## test the Java parts with Maven
 
 test: test-java ## all tests, also on a bare machine; brings up the testbed
 	@$(CDC) prepare
-	@eval "$$($(CDC) env)" && $(BIN)/pytest $(TEST_ORDER) --cov=components --cov=infra --cov-report=term $(ARGS)
+	@eval "$$($(CDC) env)" && $(BIN)/pytest $(TEST_ORDER) --cov=components --cov=infra --cov-report=term --durations=20 $(ARGS)
 
 test-reconcile-million: bootstrap ## the reconcile fault tests on 1,000,000 rows, with 10 runs for false alarms; takes long
 	@$(CDC) prepare
