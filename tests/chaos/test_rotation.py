@@ -23,6 +23,8 @@ from tests.support.writer import RETRIED, BackgroundWriter, writing
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 
 PERIOD_SECONDS = 20
+VAULT_LOOKS_EVERY_SECONDS = 5
+"""Vault changes a password when it next looks after its period has passed."""
 SECONDS = int(os.environ.get("CDC_TEST_ROTATION_SECONDS", "60"))
 LONGEST_PAUSE_SECONDS = 30
 PROBE_PAUSE_SECONDS = 0.1
@@ -119,7 +121,11 @@ def watch(pipeline: Pipeline, vault: VaultApi, seconds: float) -> tuple[Arrivals
 
 
 def test_passwords_change_under_a_steady_writer(pipeline: Pipeline) -> None:
-    with administrator(pipeline) as vault, rotating(vault, PERIOD_SECONDS), writing(pipeline) as writer:
+    with (
+        administrator(pipeline) as vault,
+        rotating(vault, PERIOD_SECONDS - VAULT_LOOKS_EVERY_SECONDS),
+        writing(pipeline) as writer,
+    ):
         # The agent sleeps until the time at which the former period would have ended.
         run("docker", "restart", pipeline.outputs.containers["vault-agent"])
         pipeline.wait_healthy("vault-agent")
