@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kafka as kafka
 
-from components import ports
+from components import health, ports
 from components.configured import Server
 from components.jaas import APP_UID, jaas_file, module, with_jvm_option
 from components.kafka_security import PLAIN_MODULE, SCRAM, SCRAM_MODULE
@@ -96,9 +96,7 @@ class KafkaCluster(pulumi.ComponentResource):
                     Volume(data.name, "/var/lib/zookeeper/data"),
                     Volume(log.name, "/var/lib/zookeeper/log"),
                 ],
-                health=HealthCheck(
-                    f"bash -c 'exec 3<>/dev/tcp/localhost/{ports.ZOOKEEPER_CLIENT}; echo srvr >&3; grep -q Mode <&3'"
-                ),
+                health=HealthCheck(health.tcp(ports.ZOOKEEPER_CLIENT, then="; echo srvr >&3; exec grep -q Mode <&3")),
                 scratch=SCRATCH,
             ),
             child,
@@ -121,7 +119,7 @@ class KafkaCluster(pulumi.ComponentResource):
                 volumes=[Volume(data.name, "/var/lib/kafka/data")],
                 files=self._security_files(number),
                 image_user=True,
-                health=HealthCheck(f"bash -c 'exec 3<>/dev/tcp/localhost/{ports.KAFKA_INTERNAL}'"),
+                health=HealthCheck(health.tcp(ports.KAFKA_INTERNAL)),
                 stop_timeout_seconds=60,
                 scratch=SCRATCH,
             ),

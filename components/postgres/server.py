@@ -76,7 +76,7 @@ class PostgresServer(pulumi.ComponentResource):
                     *_tls_files(args.certificate),
                 ],
                 # During its first start the server runs without TCP for a while; only TCP counts as ready.
-                health=HealthCheck(f"pg_isready -q -h 127.0.0.1 -U {args.admin_user}"),
+                health=HealthCheck(f"exec pg_isready -q -h 127.0.0.1 -U {args.admin_user}"),
                 capabilities=TO_OWN_VOLUMES,
             ),
             child,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import ports
+from components import health, ports
 from components.hardening import TO_OWN_VOLUMES
 from components.observability.jmx import jmx_environment
 from components.service import File, HealthCheck, Host, Port, Service, ServiceArgs, Volume, named_volume
@@ -59,7 +59,7 @@ class ScyllaServer(pulumi.ComponentResource):
                 ports=[Port(ports.CQL, ports.PUBLISHED_CQL)],
                 volumes=[Volume(data.name, "/var/lib/scylla")],
                 files=_tls_files(args),
-                health=HealthCheck(f"bash -c 'exec 3<>/dev/tcp/$(hostname -i)/{ports.CQL}'"),
+                health=HealthCheck(health.tcp(ports.CQL, "$(hostname -i)")),
                 stop_timeout_seconds=60,
                 # ScyllaDB's image runs it as root, on files of another user, below a supervisor.
                 capabilities=(*TO_OWN_VOLUMES, "CAP_KILL"),

@@ -152,8 +152,9 @@ def test_its_health_is_that_of_the_service_itself(dev: Program) -> None:
 
     shell, command = health["tests"]
     assert shell == "CMD-SHELL"
-    assert shlex.split(command)[:2] == ["python3", "-c"]
-    assert 'urlopen("http://127.0.0.1:9108/healthz", timeout=4)' in shlex.split(command)[2]
+    *program, script = shlex.split(command)
+    assert program == ["exec", "python3", "-c"]
+    assert 'urlopen("http://127.0.0.1:9108/healthz", timeout=4)' in script
 
 
 def test_outputs_say_where_the_metrics_are_and_how_to_run_on_demand(dev: Program) -> None:

@@ -210,7 +210,9 @@ def test_connect_speaks_https_and_asks_for_a_login(secured: Program) -> None:
     assert env["CONNECT_LISTENERS"] == "https://0.0.0.0:8083"
     assert env["CONNECT_LISTENERS_HTTPS_SSL_KEYSTORE_TYPE"] == "PKCS12"
     assert env["CONNECT_REST_EXTENSION_CLASSES"].endswith("BasicAuthSecurityRestExtension")
-    assert container(secured, "connect-1")["healthcheck"]["tests"][1] == "curl -fsS https://localhost:8083/connectors"
+    assert (
+        container(secured, "connect-1")["healthcheck"]["tests"][1] == "exec curl -fsS https://localhost:8083/connectors"
+    )
 
     found = files(secured, "connect-1")
     assert "KafkaClient {" in found["/etc/cdc/jaas.conf"]
@@ -233,7 +235,7 @@ def test_the_registry_speaks_https_and_is_verified_by_every_client(secured: Prog
     assert files(secured, "schema-registry")["/etc/cdc/server.p12"] == "a2V5c3RvcmU="
     assert (
         container(secured, "schema-registry")["healthcheck"]["tests"][1]
-        == "curl -fsS --cacert /etc/cdc/ca.pem https://localhost:8081/subjects"
+        == "exec curl -fsS --cacert /etc/cdc/ca.pem https://localhost:8081/subjects"
     )
     assert secured.one("tls:ServerCertificate", "schema-registry").inputs["names"][0] == "schema-registry"
 
