@@ -24,15 +24,16 @@ DEFAULT_DURATION_SECONDS: Final = 300.0
 BROWSER: Final = "chromium"
 
 PANELS: Final = (
-    "cdc_sink_connector_lag_records",
+    'cdc_sink_connector_lag_all_records or label_replace(vector(10000), "alert", "CdcSinkLagGrowing", "", "")',
     "sum by (connector) (rate(kafka_connect_source_task_source_record_write_total[1m]))"
     " or sum by (connector) (rate(kafka_connect_sink_task_sink_record_send_total[1m]))",
     f'label_replace({QUERIES["latency_p50_seconds"]}, "quantile", "0.5", "", "")'
     f' or label_replace({QUERIES["latency_p99_seconds"]}, "quantile", "0.99", "", "")',
 )
-"""What is shown: lag, rows per second in and out, latency from end to end."""
+"""What is shown: lag, with the threshold of its alert, since a graph of zeros alone stays blank; rows per second in and
+out; latency from end to end."""
 _RANGE: Final = "10m"
-_WINDOW: Final = "1200,2200"
+_WINDOW: Final = "1200,2850"
 _DRAWN_WITHIN_MS: Final = 20_000
 """Of the page's own time, which passes only while nothing is being loaded."""
 _ANSWER_SECONDS: Final = 10.0

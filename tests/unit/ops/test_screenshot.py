@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from ops import screenshot
 from ops.errors import OpsError
 from ops.outputs import StackOutputs, parse_outputs
 from ops.processes import Completed
+from ops.project import PROJECT_DIR
 from ops.screenshot import PANELS, graphs_url, take_screenshot
 from testbed import host
 
@@ -53,6 +55,14 @@ def test_each_panel_is_a_graph_of_the_page() -> None:
 
     assert [query[f"g{number}.expr"] for number in range(len(PANELS))] == [[panel] for panel in PANELS]
     assert {query[f"g{number}.tab"][0] for number in range(len(PANELS))} == {"0"}, "the graph, not the table"
+
+
+def test_the_threshold_beside_the_lag_is_that_of_its_alert() -> None:
+    alerts = (PROJECT_DIR / "components" / "observability" / "files" / "rules" / "alerts.yml").read_text()
+    threshold = re.search(r"cdc_sink_connector_lag_all_records > (\d+)", alerts)
+
+    assert threshold
+    assert f'vector({threshold[1]}), "alert", "CdcSinkLagGrowing"' in PANELS[0]
 
 
 def test_the_picture_is_taken_after_the_load(order: list[str], tmp_path: Path) -> None:
