@@ -33,7 +33,7 @@ PANELS: Final = (
 """What is shown: lag, with the threshold of its alert, since a graph of zeros alone stays blank; rows per second in and
 out; latency from end to end."""
 _RANGE: Final = "10m"
-_WINDOW: Final = "1200,2850"
+_WINDOW: Final = "1200,2350"
 _DRAWN_WITHIN_MS: Final = 20_000
 """Of the page's own time, which passes only while nothing is being loaded."""
 _ANSWER_SECONDS: Final = 10.0
