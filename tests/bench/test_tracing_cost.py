@@ -65,15 +65,14 @@ def bursts(pipeline: Pipeline) -> list[Burst]:
 
 
 def test_the_cost_of_tracing(pipeline: Pipeline) -> None:
+    ratio = pipeline.outputs.trace_sample_ratio
+    assert 0 < ratio < 1, "the default is measured"
     found: Mapping[str, list[list[Burst]]] = {"traced": [], "untraced": []}
-    with reconfigured(pipeline, tracingSampleRatio=None):
-        ratio = pipeline.outputs.trace_sample_ratio
-        assert 0 < ratio < 1, "the default is measured"
-        for _ in range(ROUNDS):
-            found["traced"].append(bursts(pipeline))
-            with reconfigured(pipeline, tracing=False):
-                assert pipeline.outputs.trace_sample_ratio == 0
-                found["untraced"].append(bursts(pipeline))
+    for _ in range(ROUNDS):
+        found["traced"].append(bursts(pipeline))
+        with reconfigured(pipeline, tracing=False):
+            assert pipeline.outputs.trace_sample_ratio == 0
+            found["untraced"].append(bursts(pipeline))
 
     costs = [
         statistics.mean(each.seconds for each in traced) / statistics.mean(each.seconds for each in untraced) - 1

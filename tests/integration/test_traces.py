@@ -1,6 +1,6 @@
 """A traced change can be followed from the source's produce to its statement, and shows of its row the key only.
 
-The tests' stack traces all changes; by default a stack takes a sample.
+The stack traces all changes meanwhile; by default it takes a sample.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,6 +36,7 @@ from ops.traces.way import Way
 from tests.support.commands import cdc, reconcile
 from tests.support.dead_letters import dead_letters
 from tests.support.pipeline import Pipeline, run, wait_until
+from tests.support.reconfigured import reconfigured
 
 pytestmark = pytest.mark.integration
 
@@ -62,6 +64,13 @@ class Change:
     operation: str
     written: tuple[datetime, datetime]
     """Before and after the write."""
+
+
+@pytest.fixture(scope="module")
+def traced(pipeline: Pipeline) -> Iterator[Pipeline]:
+    with reconfigured(pipeline, tracingSampleRatio="1.0"):
+        assert pipeline.outputs.trace_sample_ratio == 1
+        yield pipeline
 
 
 def write_random_changes(pipeline: Pipeline, count: int) -> list[Change]:
@@ -109,12 +118,12 @@ def find(pipeline: Pipeline, change: Change) -> Way:
     return way
 
 
-def test_the_complete_way_of_random_rows_is_found(pipeline: Pipeline) -> None:
-    changes = write_random_changes(pipeline, ROWS)
-    pipeline.wait_equal(["shop.users", "shop.orders"])
+def test_the_complete_way_of_random_rows_is_found(traced: Pipeline) -> None:
+    changes = write_random_changes(traced, ROWS)
+    traced.wait_equal(["shop.users", "shop.orders"])
 
     for change in changes:
-        way = find(pipeline, change)
+        way = find(traced, change)
         steps = {step.name: step for step in way.steps}
         assert list(steps) == [
             "written",
@@ -135,17 +144,17 @@ def test_the_complete_way_of_random_rows_is_found(pipeline: Pipeline) -> None:
     assert {change.operation for change in changes} == {"insert", "update", "delete"}
 
 
-def test_the_command_shows_the_way_and_its_correlation_id_is_in_the_records_headers(pipeline: Pipeline) -> None:
-    (change,) = write_random_changes(pipeline, 1)
-    pipeline.wait_equal([change.table])
-    find(pipeline, change)
+def test_the_command_shows_the_way_and_its_correlation_id_is_in_the_records_headers(traced: Pipeline) -> None:
+    (change,) = write_random_changes(traced, 1)
+    traced.wait_equal([change.table])
+    find(traced, change)
     done = cdc("trace", *options(change), "--format", "json")
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     (way,) = found["found"]
     assert (way["complete"], way["operation"]) == (True, change.operation)
 
-    headers = {name: value.decode() for name, value in headers_of(pipeline, step(way, "produce")["detail"])}
+    headers = {name: value.decode() for name, value in headers_of(traced, step(way, "produce")["detail"])}
     assert headers["traceparent"].split("-")[1] == way["trace_id"]
     written_us = round(datetime.fromisoformat(step(way, "written")["at"]).timestamp() * 1e6)
     assert headers["cdc.correlation.id"] == f"{change.table} {found['key']} @{written_us}"
@@ -166,17 +175,17 @@ def headers_of(pipeline: Pipeline, where: str) -> list[Any]:
     return list(message.headers() or ())
 
 
-def test_a_row_that_nobody_wrote_has_no_trace_and_the_command_says_why(pipeline: Pipeline) -> None:
+def test_a_row_that_nobody_wrote_has_no_trace_and_the_command_says_why(traced: Pipeline) -> None:
     done = cdc("trace", "--table", "shop.users", "--key", str(uuid4()))
 
     assert done.returncode == NOT_FOUND
     assert "no trace of shop.users" in done.stdout
-    assert pipeline.outputs.trace_sample_ratio == 1
+    assert traced.outputs.trace_sample_ratio == 1
     assert "tracingSampleRatio" not in done.stdout, "all changes are traced"
 
 
-def test_a_key_that_is_none_is_refused(pipeline: Pipeline) -> None:
-    assert pipeline.outputs.table("shop.orders")
+def test_a_key_that_is_none_is_refused(traced: Pipeline) -> None:
+    assert traced.outputs.table("shop.orders")
     done = cdc("trace", "--table", "shop.orders", "--key", str(uuid4()))
 
     assert done.returncode == 1
@@ -194,28 +203,29 @@ def all_spans(pipeline: Pipeline) -> str:
     return answer.text
 
 
-def test_no_trace_shows_a_value_of_a_row_even_when_postgresql_quotes_it(pipeline: Pipeline) -> None:
+def test_no_trace_shows_a_value_of_a_row_even_when_postgresql_quotes_it(traced: Pipeline) -> None:
     key = uuid4()
-    with pipeline.scylla() as session, pipeline.postgres() as connection, dead_letters(pipeline) as letters:
+    with traced.scylla() as session, traced.postgres() as connection, dead_letters(traced) as letters:
         for statement in (*ALLOW, *REFUSE):
             connection.execute(sql.SQL(statement))
         try:
             session.execute("INSERT INTO shop.users (id, name) VALUES (%s, %s)", (key, CONFIDENTIAL))
             wait_until("the record is in the queue", lambda: letters.open("shop.users"))
-            wait_until("its trace is there", lambda: str(key) in all_spans(pipeline))
-            wait_until("the failed statement is there", lambda: "SQLSTATE P0001" in all_spans(pipeline))
-            assert CONFIDENTIAL not in all_spans(pipeline)
+            text = wait_until("its trace is there", lambda: all_spans(traced) if str(key) in all_spans(traced) else "")
+            wait_until("the failed statement is there", lambda: "SQLSTATE P0001" in all_spans(traced))
+            assert CONFIDENTIAL not in text
+            assert CONFIDENTIAL not in all_spans(traced)
         finally:
             for statement in ALLOW:
                 connection.execute(sql.SQL(statement))
             session.execute(DELETE_USER, (key,))
             letters.forget("shop.users")
-    pipeline.wait_equal(["shop.users"])
+    traced.wait_equal(["shop.users"])
 
 
-def test_a_run_of_reconcile_shows_its_parts(pipeline: Pipeline) -> None:
+def test_a_run_of_reconcile_shows_its_parts(traced: Pipeline) -> None:
     summary = reconcile("shop.users")
-    endpoint = pipeline.outputs.endpoints["jaeger"]
+    endpoint = traced.outputs.endpoints["jaeger"]
 
     def parts() -> dict[str, Any]:
         tags = json.dumps({"reconcile.run_id": summary["run_id"]})
@@ -227,19 +237,19 @@ def test_a_run_of_reconcile_shows_its_parts(pipeline: Pipeline) -> None:
     assert spans["unit"]["references"][0]["spanID"] == spans["run"]["spanID"]
 
 
-def test_without_jaeger_rows_flow_and_the_command_says_that_it_does_not_answer(pipeline: Pipeline) -> None:
-    container = pipeline.outputs.containers["jaeger"]
+def test_without_jaeger_rows_flow_and_the_command_says_that_it_does_not_answer(traced: Pipeline) -> None:
+    container = traced.outputs.containers["jaeger"]
     run("docker", "stop", container)
     try:
-        changes = write_random_changes(pipeline, ROWS)
-        pipeline.wait_equal(["shop.users", "shop.orders"])
-        pipeline.assert_no_task_failed()
+        changes = write_random_changes(traced, ROWS)
+        traced.wait_equal(["shop.users", "shop.orders"])
+        traced.assert_no_task_failed()
         done = cdc("trace", *options(changes[0]))
         assert done.returncode == 1
         assert "does not answer" in done.stderr
         assert reconcile("shop.users")["exit_code"] == 0
     finally:
         run("docker", "start", container)
-        pipeline.wait_healthy("jaeger")
-    (change,) = write_random_changes(pipeline, 1)
-    find(pipeline, change)
+        traced.wait_healthy("jaeger")
+    (change,) = write_random_changes(traced, 1)
+    find(traced, change)

@@ -50,10 +50,10 @@ CQL_TIMEOUT_SECONDS = 30
 
 
 def write_stack_file() -> Path:
-    """The configuration of stack `ci`: the testbed's on other ports, with the tests' tables, and each change traced."""
+    """The configuration of stack `ci`: the testbed's on other ports, with the tests' tables."""
     path = PROJECT / f"Pulumi.{STACK}.yaml"
     config = yaml.safe_load((path if path.exists() else PROJECT / "Pulumi.testbed.yaml").read_text())
-    config["config"] |= {"scylla-pg-cdc:portOffset": PORT_OFFSET, "scylla-pg-cdc:tracingSampleRatio": "1.0"}
+    config["config"]["scylla-pg-cdc:portOffset"] = PORT_OFFSET
     if TLS:
         config["config"] |= {"scylla-pg-cdc:transportSecurity": "tls", "scylla-pg-cdc:connectUser": "cdc"}
     tables = config["config"]["scylla-pg-cdc:tables"]

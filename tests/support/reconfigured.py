@@ -9,13 +9,12 @@ import yaml
 
 from tests.support.pipeline import PROJECT, STACK, Pipeline, bring_up
 
-Value = str | bool | int | None
 _PREFIX = "scylla-pg-cdc:"
 
 
 @contextmanager
-def reconfigured(pipeline: Pipeline, **keys: Value) -> Iterator[None]:
-    """Bring the stack up with these configuration keys, None is the default; afterwards with those that it had."""
+def reconfigured(pipeline: Pipeline, **keys: str | bool | int) -> Iterator[None]:
+    """Bring the stack up with these configuration keys; afterwards with those that it had."""
     had = _put(keys)
     try:
         _bring_up(pipeline)
@@ -25,7 +24,7 @@ def reconfigured(pipeline: Pipeline, **keys: Value) -> Iterator[None]:
         _bring_up(pipeline)
 
 
-def _put(keys: dict[str, Value]) -> dict[str, Value]:
+def _put(keys: dict[str, str | bool | int | None] | dict[str, str | bool | int]) -> dict[str, str | bool | int | None]:
     """Write keys into the stack's file, None removes one; return what they were."""
     path = PROJECT / f"Pulumi.{STACK}.yaml"
     document = yaml.safe_load(path.read_text())
