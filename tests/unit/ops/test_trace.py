@@ -14,6 +14,7 @@ from ops_fakes import RAW_OUTPUTS
 from rich.console import Console
 from typer.testing import CliRunner
 
+from components.observability.jaeger import MOST_TRACES
 from ops import cli as cli_module
 from ops.errors import OpsError
 from ops.outputs import StackOutputs, Table, parse_outputs
@@ -234,7 +235,7 @@ def test_without_a_trace_the_reasons_are_named() -> None:
     sampled = cli.explain(outputs(), USERS, "id=a")
     assert "0.01 of all changes" in sampled
     assert "tracingSampleRatio" in sampled
-    assert "20,000" in sampled
+    assert f"{MOST_TRACES:,}" in sampled
 
     assert "tracingSampleRatio" not in cli.explain(outputs(ratio=1), USERS, "id=a")
 
