@@ -100,7 +100,7 @@ def test_a_ratio_that_is_none_is_refused_with_an_example(wrong: str) -> None:
 def test_jaeger_keeps_its_traces_within_its_memory(traced: Program) -> None:
     jaeger = containers(traced)["jaeger"]
 
-    assert "--memory.max-traces=20000" in jaeger["command"]
+    assert "--memory.max-traces=10000" in jaeger["command"]
     assert environment(traced, "jaeger")["GOMEMLIMIT"] == "409MiB"
     assert jaeger["memory"] == 512
     assert [port["internal"] for port in jaeger["ports"]] == [16686]
