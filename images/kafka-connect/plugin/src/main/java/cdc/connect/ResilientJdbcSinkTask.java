@@ -144,23 +144,28 @@ public final class ResilientJdbcSinkTask extends SinkTask {
                 }
                 throw e;
             }
-            if (alive.size() == 1 && database.isOutdated(alive.get(0))) {
-                LOGGER.info("The table of {} has changed; it is read again", Place.of(alive.get(0)));
-                close();
-                database = Database.open(properties);
-                write(alive, spans);
-                return;
-            }
             if (alive.size() == 1) {
-                ColumnMisfitException.check(alive.get(0), database);
-                spans.refused(alive.get(0), DatabaseFaults.describe(e));
-                dead.bury(alive.get(0), DatabaseFaults.describe(e));
+                refused(alive.get(0), spans, DatabaseFaults.describe(e));
                 return;
             }
             int half = alive.size() / 2;
             write(alive.subList(0, half), spans);
             write(alive.subList(half, alive.size()), spans);
         }
+    }
+
+    /** The database refuses this record alone; by the table as it is now, or as the writer has read it some time ago. */
+    private void refused(SinkRecord record, PutSpans spans, String reason) throws SQLException {
+        if (database.isOutdated(record)) {
+            LOGGER.info("The table of {} has changed; it is read again", Place.of(record));
+            close();
+            database = Database.open(properties);
+            write(List.of(record), spans);
+            return;
+        }
+        ColumnMisfitException.check(record, database);
+        spans.refused(record, reason);
+        dead.bury(record, reason);
     }
 
     /** PostgreSQL says that some column has another type, but not which one; the records' schemas tell. */
