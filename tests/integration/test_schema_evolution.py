@@ -24,6 +24,7 @@ from tests.support.evolving import (
     MARKER,
     TABLE,
     EvolvingWriter,
+    Maker,
     assert_equal,
     evolving,
     insert,
@@ -113,6 +114,16 @@ def assert_up_refuses(column: str) -> None:
     assert "pulumi up" not in output
 
 
+def add_column(
+    pipeline: Pipeline, session: Session, writer: EvolvingWriter, column: str, cql_type: str, make: Maker, last: Any
+) -> None:
+    """Add a column that the writer fills from then on, and wait until its values arrive; `last` is the newest one."""
+    session.execute(f"ALTER TABLE {TABLE} ADD {column} {cql_type}")
+    writer.use(**{column: make})
+    writer.wait_for_more()
+    wait_for_marker(pipeline, session, **{column: last})
+
+
 def add_again(session: Session, writer: EvolvingWriter, column: str, cql_type: str) -> None:
     """Drop a column and add it with another type; the writer leaves it out from then on."""
     writer.use()
@@ -172,10 +183,7 @@ def test_a_removed_column_flows_and_stays_in_the_target(pipeline: Pipeline, sess
     column = f"note_{RUN}"
     with no_task_fails(pipeline):
         with evolving(pipeline) as writer:
-            session.execute(f"ALTER TABLE {TABLE} ADD {column} text")
-            writer.use(**{column: word})
-            writer.wait_for_more()
-            wait_for_marker(pipeline, session, **{column: "kept"})
+            add_column(pipeline, session, writer, column, "text", word, "kept")
             writer.use()
             drop_column(session, writer, column)
         assert_equal(pipeline, session)
@@ -210,10 +218,7 @@ def test_up_gives_columns_their_types_and_drops_those_that_a_migration_names(
     column = f"ref_{RUN}"
     with no_task_fails(pipeline):
         with evolving(pipeline) as writer:
-            session.execute(f"ALTER TABLE {TABLE} ADD {column} uuid")
-            writer.use(**{column: some_uuid})
-            writer.wait_for_more()
-            wait_for_marker(pipeline, session, **{column: uuid.uuid4()})
+            add_column(pipeline, session, writer, column, "uuid", some_uuid, uuid.uuid4())
             assert target_types(pipeline)[column] == "text"
             set_migrations({"dropColumn": f"note_{RUN}"}, {"dropColumn": f"nick_{RUN}"})
             bring_up()
@@ -252,10 +257,7 @@ def test_a_type_that_the_registry_refuses_stops_the_source_until_it_is_accepted(
     """CQL does not add a dropped column again with such a type, so the table is made again."""
     column = f"count_{RUN}"
     with evolving(pipeline) as writer:
-        session.execute(f"ALTER TABLE {TABLE} ADD {column} int")
-        writer.use(**{column: number})
-        writer.wait_for_more()
-        wait_for_marker(pipeline, session, **{column: 1})
+        add_column(pipeline, session, writer, column, "int", number, 1)
         assert "registry refuses" in problems_of(column, assume=f"{column}=varint")
 
         writer.use()
@@ -313,10 +315,7 @@ def test_bytes_flow_into_a_text_column_until_a_migration_casts_them(pipeline: Pi
     column = f"body_{RUN}"
     with no_task_fails(pipeline):
         with evolving(pipeline) as writer:
-            session.execute(f"ALTER TABLE {TABLE} ADD {column} text")
-            writer.use(**{column: word})
-            writer.wait_for_more()
-            wait_for_marker(pipeline, session, **{column: "text"})
+            add_column(pipeline, session, writer, column, "text", word, "text")
             add_again(session, writer, column, "blob")
             assert_up_refuses(column)
             writer.use(**{column: some_bytes})
