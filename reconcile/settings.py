@@ -6,7 +6,7 @@ Errors name the key and show the YAML to paste; they never show a value that was
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -29,24 +29,13 @@ from reconcile.model import (
     TableRef,
     TargetSettings,
 )
+from reconcile.settings_text import EXAMPLES, describe, problem, what_is_wrong
 
 CONFIG_VARIABLE: Final = "RECONCILE_CONFIG"
 OVERRIDE_PREFIX: Final = "RECONCILE_"
 DEFAULT_PATH: Final = Path("reconcile.yaml")
 SECRETS: Final = frozenset({"password"})
 """Keys that a configuration must not hold: they belong into the credentials file."""
-
-EXAMPLES: Final = {
-    "scylla": "{contact_points: ['scylla:9042'], credentials_file: /vault/secrets/scylla.properties}",
-    "scylla.contact_points": "['scylla:9042']",
-    "postgres": "{host: postgres, database: warehouse, credentials_file: /vault/secrets/postgres.properties}",
-    "postgres.host": "postgres",
-    "tables": "[{source: shop.users, target: public.users}]",
-    "schedule.cron": '"0 2 * * *"',
-    "schedule.time_zone": "Europe/Berlin",
-    "tracing.endpoint": "http://jaeger:4318",
-}
-"""What to paste for a key that is missing or wrong."""
 
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 """Seconds; the file may say `90s`, `15m`, `24h`."""
@@ -185,7 +174,7 @@ class Settings(_Section):
                             f"the lines username=... and password=..., and name that as {where}.credentials_file"
                         )
                     if key not in {field.name for field in fields(section)}:
-                        raise ConfigError(_problem(f"{where}.{key}", "is not a key that reconcile knows", name))
+                        raise ConfigError(problem(f"{where}.{key}", "is not a key that reconcile knows", name))
         return data
 
     @field_validator("tables")
@@ -240,7 +229,7 @@ def load_settings(path: Path | None = None, environment: Mapping[str, str] = os.
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        problems = "\n".join(f"- {_describe(dict(each))}" for each in error.errors(include_url=False))
+        problems = "\n".join(f"- {describe(dict(each))}" for each in error.errors(include_url=False))
         raise ConfigError(f"configuration {chosen} has problems:\n{problems}") from None
 
 
@@ -249,7 +238,7 @@ def schedule_problems(schedule: Mapping[str, Any]) -> dict[str, str]:
     try:
         Schedule.model_validate(schedule)
     except ValidationError as error:
-        return {str(each["loc"][0]): _what(dict(each)) for each in error.errors(include_url=False)}
+        return {str(each["loc"][0]): what_is_wrong(dict(each)) for each in error.errors(include_url=False)}
     return {}
 
 
@@ -288,31 +277,3 @@ def _override(data: dict[str, Any], environment: Mapping[str, str]) -> None:
 def _mappings(data: Any, name: str) -> list[Mapping[str, Any]]:
     given = data.get(name) if isinstance(data, dict) else None
     return [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, dict)]
-
-
-def _describe(error: dict[str, Any]) -> str:
-    """Say what is wrong with a key, without the value that was given."""
-    key = ".".join(str(part) for part in error["loc"])
-    return _problem(key, _what(error), key)
-
-
-def _what(error: Mapping[str, Any]) -> str:
-    plain: dict[str, Callable[[], str]] = {
-        "missing": lambda: "is missing",
-        "extra_forbidden": lambda: "is not a key that reconcile knows",
-        "value_error": lambda: str(error["ctx"]["error"]),
-    }
-    return plain.get(error["type"], lambda: str(error["msg"]).replace("Input should", "should"))()
-
-
-def _problem(key: str, what: str, example_of: str) -> str:
-    """One problem; the YAML to paste is that of the key itself, or of the nearest one above that has an example."""
-    parts = example_of.split(".")
-    while parts and ".".join(parts) not in EXAMPLES:
-        parts.pop()
-    if not parts:
-        return f"{key}: {what}"
-    *above, last = parts
-    lines = [f"{'  ' * depth}{name}:" for depth, name in enumerate(above)]
-    lines.append(f"{'  ' * len(above)}{last}: {EXAMPLES['.'.join(parts)]}")
-    return f"{key}: {what}. For example:\n" + "\n".join(f"    {line}" for line in lines)

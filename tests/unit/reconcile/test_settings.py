@@ -12,7 +12,8 @@ import yaml
 from reconcile.durations import parse_seconds, parse_time, show_seconds
 from reconcile.errors import ConfigError
 from reconcile.model import Kind, Mode, RepairPolicy
-from reconcile.settings import EXAMPLES, load_settings
+from reconcile.settings import load_settings
+from reconcile.settings_text import EXAMPLES
 
 LEAST: dict[str, Any] = {
     "scylla": {"contact_points": ["scylla:9042"], "credentials_file": "/run/scylla.properties"},
