@@ -5,32 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_docker as docker
 
 from components.canary import CanaryArgs, canary_service
 from components.postgres.roles import CANARY_READER
 from components.reconcile_job import SourceDatabase, TargetDatabase
-from components.service import Host, Service
-from components.vault.agent import AgentArgs
+from components.service import Service
 from components.vault.secrets import AppRole, static_login
 from infra.beside_agent import Volumes, run_beside_agent
-from infra.images import Images
+from infra.part import Part
 from infra.pipeline import CANARY
 from infra.platform import Postgres, Scylla, Vault
-from infra.settings import Settings
 
 SECRETS_VOLUME = "canary-secrets"
-AGENT_VOLUME = "canary-agent"
+AGENT = "canary-agent"
 
 
-class Canary:
+class Canary(Part):
     """Agent and canary, as containers or as Swarm services."""
-
-    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
-        self._settings = settings
-        self._docker = docker_provider
-        self._images = images
-        self._host = host
 
     def bring_up(
         self,
@@ -40,20 +31,9 @@ class Canary:
         wait_for: Sequence[pulumi.Resource],
     ) -> list[Service]:
         """Start agent and canary; return those that run on the Docker host."""
-        agent = AgentArgs(
-            host=self._host,
-            image=self._images.id("vault"),
-            vault_address=vault.address_inside,
-            trusted=self._settings.transport.trusted,
-            role=role,
-            secrets_volume=self._host.volume_name(SECRETS_VOLUME),
-            own_volume=self._host.volume_name(AGENT_VOLUME),
-            scylla_login=static_login(CANARY),
-            postgres_login=static_login(CANARY_READER),
-            alias="canary-agent",
-            monitored=True,
-        )
-        volumes = Volumes(SECRETS_VOLUME, [AGENT_VOLUME])
+        logins = static_login(CANARY), static_login(CANARY_READER)
+        agent = self._agent(AGENT, SECRETS_VOLUME, vault.address_inside, role, logins)
+        volumes = Volumes(SECRETS_VOLUME, [AGENT])
         canary = canary_service(self._canary(services))
         return run_beside_agent(self._settings, self._docker, agent, canary, volumes, wait_for)
 

@@ -24,25 +24,24 @@ from components.kafka_connect.rest import RestSecurity
 from components.kafka_connect.restarter import RestarterArgs, restarter_service
 from components.kafka_connect.worker import SWARM_TASK_NAME, WorkerArgs, worker_service
 from components.postgres.roles import WRITER
-from components.service import Host, Service, ServiceArgs, named_volume
+from components.service import Service, ServiceArgs, named_volume
 from components.swarm_service import Placement, SwarmService
 from components.tls.certificate import ServerCertificate
 from components.tls.files import CA_PATH
 from components.tls.truststore import TrustStore
 from components.vault.agent import SECRETS_VOLUME_OPTIONS, AgentArgs, agent_service
 from components.vault.secrets import AppRole, static_login
-from infra.images import Images
 from infra.kafka_clients import CONNECT_USER
+from infra.part import Part
 from infra.pipeline import CONNECT_GROUP, DLQ_TOPIC, READER, SOURCE_OFFSETS_TOPIC
 from infra.platform import Kafka, Postgres, Registry, Scylla, Vault
 from infra.settings import Settings
 from infra.tracing import traced, tracing
-from infra.trust import Certificates
 
 SOURCE_CONNECTOR = "scylla-source"
 SINK_CONNECTOR = "postgres-sink"
 SECRETS_VOLUME = "connect-secrets"
-AGENT_VOLUME = "vault-agent"
+AGENT = "vault-agent"
 SWARM_GRACE_SECONDS = 5
 """The agents of several nodes render a new login within a second or two of each other."""
 
@@ -59,22 +58,8 @@ class Connect:
     services: list[Service]
 
 
-class ConnectWorkers:
+class ConnectWorkers(Part):
     """Agent and workers, as containers or as Swarm services."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        docker_provider: docker.Provider,
-        images: Images,
-        host: Host,
-        certificates: Certificates,
-    ) -> None:
-        self._settings = settings
-        self._docker = docker_provider
-        self._images = images
-        self._host = host
-        self._certificates = certificates
 
     def bring_up(
         self, services: tuple[Kafka, Registry], vault: Vault, role: AppRole, wait_for: Sequence[pulumi.Resource]
@@ -85,19 +70,8 @@ class ConnectWorkers:
         if settings.mode == "external":
             gate = _connect_gate(settings.url, [], self._rest(None))
             return Connect(Server(gate, None), settings.url, settings.url, [])
-        agent = AgentArgs(
-            host=self._host,
-            image=self._images.id("vault"),
-            vault_address=vault.address_inside,
-            trusted=self._settings.transport.trusted,
-            role=role,
-            secrets_volume=self._host.volume_name(SECRETS_VOLUME),
-            own_volume=self._host.volume_name(AGENT_VOLUME),
-            scylla_login=static_login(READER),
-            postgres_login=static_login(WRITER),
-            alias="vault-agent",
-            monitored=self._settings.monitoring.enabled,
-        )
+        logins = static_login(READER), static_login(WRITER)
+        agent = self._agent(AGENT, SECRETS_VOLUME, vault.address_inside, role, logins)
         workers = WorkerArgs(
             host=self._host,
             image=self._images.connect_id(),
@@ -121,9 +95,7 @@ class ConnectWorkers:
     def _swarm(self, agent: AgentArgs, workers: WorkerArgs, wait_for: Sequence[pulumi.Resource]) -> Connect:
         settings = self._settings.connect
         options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=list(wait_for))
-        rendered = SwarmService(
-            "vault-agent", agent_service(agent), Placement(settings.placement, replicas=None), options
-        )
+        rendered = SwarmService(AGENT, agent_service(agent), Placement(settings.placement, replicas=None), options)
         service = SwarmService(
             "connect",
             worker_service(workers, "connect", publish=True, advertised_host=SWARM_TASK_NAME),
@@ -146,11 +118,11 @@ class ConnectWorkers:
         ours = pulumi.ResourceOptions(provider=self._docker, delete_before_replace=True)
         volumes = [
             named_volume(SECRETS_VOLUME, self._host, ours, SECRETS_VOLUME_OPTIONS),
-            named_volume(AGENT_VOLUME, self._host, pulumi.ResourceOptions(provider=self._docker)),
+            named_volume(AGENT, self._host, pulumi.ResourceOptions(provider=self._docker)),
         ]
         options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=volumes)
         rendered = Service(
-            "vault-agent",
+            AGENT,
             agent_service(agent),
             pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=role.ready)),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pulumi
-import pulumi_docker as docker
 
 from components import ports
 from components.observability.alertmanager import AlertmanagerArgs, alertmanager_service
@@ -15,13 +14,12 @@ from components.observability.postgres_exporter import PostgresExporterArgs, pos
 from components.observability.prometheus import PrometheusArgs, prometheus_service
 from components.observability.targets import Target, java_target, vault_target
 from components.postgres.roles import MONITOR, monitor_role
-from components.service import Host, Service, ServiceArgs, named_volume
+from components.service import Service, ServiceArgs, named_volume
 from components.swarm_service import Placement, SwarmService
 from infra.connect import worker_aliases
-from infra.images import Images
+from infra.part import Part
 from infra.platform import Postgres
 from infra.settings import Settings
-from infra.trust import Certificates
 
 PROMETHEUS_VOLUME = "prometheus-data"
 ALERTMANAGER_VOLUME = "alertmanager-data"
@@ -29,23 +27,8 @@ VAULT_METRICS_PATH = "/v1/sys/metrics"
 AGENT_METRICS_PATH = "/agent/v1/metrics"
 
 
-class Monitoring:
+class Monitoring(Part):
     """Prometheus and the exporters that it needs, as containers or as Swarm services."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        docker_provider: docker.Provider,
-        images: Images,
-        host: Host,
-        certificates: Certificates,
-    ) -> None:
-        self._settings = settings
-        self._docker = docker_provider
-        self._images = images
-        self._host = host
-        self._certificates = certificates
-        self._on_swarm = settings.connect.mode == "service"
 
     def bring_up(self, postgres: Postgres) -> list[Service]:
         """Start everything; return what runs on the Docker host."""

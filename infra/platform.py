@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_docker as docker
 
 from components import ports
 from components.configured import Server
@@ -16,16 +15,14 @@ from components.kafka_security import KafkaAccess
 from components.postgres.server import PostgresServer, PostgresServerArgs
 from components.schema_registry import SchemaRegistry, SchemaRegistryArgs
 from components.scylla.server import ScyllaServer, ScyllaServerArgs
-from components.service import Host, Service
+from components.service import Service
 from components.vault.audit import audit_log
 from components.vault.init import AdminToken, AdminTokenArgs, VaultInit, VaultInitArgs
 from components.vault.server import VaultServer, VaultServerArgs
 from components.vault.unsealer import UnsealerArgs, unsealer_service
-from infra.images import Images
 from infra.kafka_clients import REGISTRY_USER, external_clients, own_clients
+from infra.part import Ground, Part
 from infra.providers import kafka_provider, postgres_provider, vault_provider
-from infra.settings import Settings
-from infra.trust import Certificates
 
 VAULT_HEALTH = "/v1/sys/health?standbyok=true&sealedcode=200&uninitcode=200"
 """Answers 200 whenever the server can be talked to, sealed or not."""
@@ -82,23 +79,12 @@ class Vault:
     address_outside: str
 
 
-class Platform:
+class Platform(Part):
     """Brings up, or finds, every backing service."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        docker_provider: docker.Provider,
-        images: Images,
-        host: Host,
-        certificates: Certificates,
-    ) -> None:
-        self._settings = settings
-        self._docker = docker_provider
-        self._images = images
-        self._host = host
-        self._certificates = certificates
-        self._monitored = settings.monitoring.enabled
+    def __init__(self, ground: Ground) -> None:
+        super().__init__(ground)
+        self._monitored = self._settings.monitoring.enabled
         self.services: list[Service] = []
 
     def _ours(self) -> pulumi.ResourceOptions:

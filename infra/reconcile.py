@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_docker as docker
 
 from components import ports
 from components.kafka_connect.rest import RestSecurity
@@ -19,13 +18,12 @@ from components.reconcile_job import (
     TargetDatabase,
     reconcile_service,
 )
-from components.service import Host, Service
-from components.vault.agent import AgentArgs
+from components.service import Service
 from components.vault.secrets import AppRole, made_login, static_login
 from infra.beside_agent import Volumes, run_beside_agent
 from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect
-from infra.images import Images
 from infra.kafka_clients import RECONCILE_USER
+from infra.part import Part
 from infra.pipeline import RECONCILER
 from infra.platform import Kafka, Postgres, Scylla, Vault
 from infra.settings import Settings
@@ -33,17 +31,11 @@ from infra.tracing import tracing
 
 SECRETS_VOLUME = "reconcile-secrets"
 SPOOL_VOLUME = "reconcile-spool"
-AGENT_VOLUME = "reconcile-agent"
+AGENT = "reconcile-agent"
 
 
-class ReconcileJob:
+class ReconcileJob(Part):
     """Agent and job, as containers or as Swarm services."""
-
-    def __init__(self, settings: Settings, docker_provider: docker.Provider, images: Images, host: Host) -> None:
-        self._settings = settings
-        self._docker = docker_provider
-        self._images = images
-        self._host = host
 
     def bring_up(
         self,
@@ -53,22 +45,11 @@ class ReconcileJob:
         wait_for: Sequence[pulumi.Resource],
     ) -> list[Service]:
         """Start agent and job; return those that run on the Docker host."""
-        agent = AgentArgs(
-            host=self._host,
-            image=self._images.id("vault"),
-            vault_address=vault.address_inside,
-            trusted=self._settings.transport.trusted,
-            role=role,
-            secrets_volume=self._host.volume_name(SECRETS_VOLUME),
-            own_volume=self._host.volume_name(AGENT_VOLUME),
-            scylla_login=static_login(RECONCILER),
-            postgres_login=made_login(RECONCILE),
-            alias="reconcile-agent",
-            monitored=self._settings.monitoring.enabled,
-        )
-        volumes = Volumes(SECRETS_VOLUME, [SPOOL_VOLUME, AGENT_VOLUME])
+        logins = static_login(RECONCILER), made_login(RECONCILE)
+        agent = self._agent(AGENT, SECRETS_VOLUME, vault.address_inside, role, logins)
+        volumes = Volumes(SECRETS_VOLUME, [SPOOL_VOLUME, AGENT])
         # Swarm would publish on every address of every node.
-        job = reconcile_service(self._job(services), publish=self._settings.connect.mode != "service")
+        job = reconcile_service(self._job(services), publish=not self._on_swarm)
         return run_beside_agent(self._settings, self._docker, agent, job, volumes, wait_for)
 
     def _job(self, services: tuple[Kafka, Scylla, Postgres, Connect]) -> ReconcileJobArgs:

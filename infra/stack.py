@@ -15,6 +15,7 @@ from infra.connect import SINK_CONNECTOR, SOURCE_CONNECTOR, Connect, ConnectWork
 from infra.images import Images
 from infra.kafka_clients import OPERATOR_USER
 from infra.monitoring import Monitoring, endpoints
+from infra.part import Ground
 from infra.pipeline import (
     CANARY_ROLE,
     CONNECT_ROLE,
@@ -50,9 +51,8 @@ def deploy(settings: Settings) -> None:
     if settings.monitoring.enabled and settings.connect.mode != "service":
         volume = heartbeats_volume(host, pulumi.ResourceOptions(provider=engine))
         host = replace(host, heartbeats=volume.name)
-    images = Images(settings.docker, engine)
-    certificates = Certificates(settings, host)
-    platform = Platform(settings, engine, images, host, certificates)
+    ground = Ground(settings, engine, Images(settings.docker, engine), host, Certificates(settings, host))
+    platform = Platform(ground)
 
     kafka = platform.kafka()
     registry = platform.registry(kafka)
@@ -66,13 +66,13 @@ def deploy(settings: Settings) -> None:
     targets = target_tables(settings, scylla, postgres, sources)
     secrets = pipeline_secrets(settings, vault, (scylla, postgres), [*sources, *targets.ready])
 
-    connect = ConnectWorkers(settings, engine, images, host, certificates).bring_up(
+    connect = ConnectWorkers(ground).bring_up(
         (kafka, registry), vault, secrets.roles[CONNECT_ROLE], [*topics, *kafka.ready]
     )
     connectors(settings, connect, (scylla, postgres, registry), [*topics, *levels, *sources, *targets.ready])
 
     reconcile = (
-        ReconcileJob(settings, engine, images, host).bring_up(
+        ReconcileJob(ground).bring_up(
             (kafka, scylla, postgres, connect),
             vault,
             secrets.roles[RECONCILE_ROLE],
@@ -82,13 +82,9 @@ def deploy(settings: Settings) -> None:
         else []
     )
 
-    watching = (
-        Monitoring(settings, engine, images, host, certificates).bring_up(postgres)
-        if settings.monitoring.enabled
-        else []
-    )
+    watching = Monitoring(ground).bring_up(postgres) if settings.monitoring.enabled else []
     if settings.monitoring.canary.enabled:
-        watching += Canary(settings, engine, images, host).bring_up(
+        watching += Canary(ground).bring_up(
             (scylla, postgres), vault, secrets.roles[CANARY_ROLE], [*sources, *targets.ready]
         )
 
