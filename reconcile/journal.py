@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -82,30 +82,24 @@ class Journal:
 
         def work(connection: Connection) -> None:
             connection.execute(
-                "INSERT INTO reconciliation_runs (run_id, table_name, target_name, mode, strategy, repair_policy, "
-                "dry_run, window_start, window_end, fingerprint, owner, host, process_id, ignored_columns) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (run_id) DO NOTHING",
-                (
-                    run_id,
-                    request.table.source,
-                    request.table.target,
-                    request.mode.value,
-                    request.strategy.value,
-                    request.repair.value,
-                    request.dry_run,
-                    request.since,
-                    until,
-                    fingerprint,
-                    owner,
-                    socket.gethostname(),
-                    os.getpid(),
-                    list(ignored),
-                ),
+                load("run_begin"),
+                {
+                    "run": run_id,
+                    "source": request.table.source,
+                    "target": request.table.target,
+                    "mode": request.mode.value,
+                    "strategy": request.strategy.value,
+                    "repair": request.repair.value,
+                    "dry_run": request.dry_run,
+                    "since": request.since,
+                    "until": until,
+                    "fingerprint": fingerprint,
+                    "ignored": list(ignored),
+                    **_process(owner),
+                },
             )
             connection.cursor().executemany(
-                "INSERT INTO reconciliation_checkpoints (run_id, phase, unit_number, kind, unit_low, unit_high, "
-                "streams) VALUES (%s, 'scan', %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                [(run_id, u.number, u.kind.value, u.low, u.high, list(u.streams)) for u in units],
+                load("run_units"), [_unit_row(run_id, unit) | {"streams": list(unit.streams)} for unit in units]
             )
 
         store.transact(work)
@@ -131,14 +125,10 @@ class Journal:
         owner = uuid4()
 
         def work(connection: Connection) -> None:
-            # Waits for transactions of the owner before, and keeps its next one out.
-            connection.execute("SELECT 1 FROM reconciliation_runs WHERE run_id = %s FOR UPDATE", (run.run_id,))
+            _wait_for_owner(connection, run.run_id)
             connection.execute(
-                "UPDATE reconciliation_runs SET state = 'running', owner = %s, host = %s, process_id = %s, "
-                "attempt = attempt + CASE WHEN owner = %s THEN 0 ELSE 1 END, heartbeat_at = clock_timestamp(), "
-                "ended_at = NULL, exit_code = NULL, breaker = NULL, notes = '{}', repair_policy = %s, dry_run = %s, "
-                "phase = CASE WHEN phase = 'done' THEN 'scan' ELSE phase END WHERE run_id = %s",
-                (owner, socket.gethostname(), os.getpid(), owner, repair.value, dry_run, run.run_id),
+                load("run_resume"),
+                {"run": run.run_id, "repair": repair.value, "dry_run": dry_run, **_process(owner)},
             )
             connection.execute(load("reopen_failed"), {"run": run.run_id})
 
@@ -160,7 +150,7 @@ class Journal:
         owner = uuid4()
 
         def work(connection: Connection) -> None:
-            connection.execute("SELECT 1 FROM reconciliation_runs WHERE run_id = %s FOR UPDATE", (run.run_id,))
+            _wait_for_owner(connection, run.run_id)
             connection.execute("UPDATE reconciliation_runs SET owner = %s WHERE run_id = %s", (owner, run.run_id))
 
         store.transact(work)
@@ -214,43 +204,28 @@ class Journal:
                 (self.run_id, phase.value, unit.number),
             )
             connection.cursor().executemany(
-                "INSERT INTO reconciliation_candidates (run_id, pk_fingerprint, phase, unit_number, pk, kind, "
-                "differing_columns, source_fingerprint, target_fingerprint) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                [self._candidate_row(new, phase, unit.number) for new in candidates],
+                load("unit_candidate"), [self._candidate_row(new, phase, unit) for new in candidates]
             )
+            counts = Jsonb(asdict(result.counts) | {"candidates": len(candidates)})
             connection.execute(
-                "INSERT INTO reconciliation_checkpoints AS c "
-                "(run_id, phase, unit_number, kind, unit_low, unit_high, state, attempt, counts) "
-                "VALUES (%s, %s, %s, %s, %s, %s, 'done', 1, %s) ON CONFLICT (run_id, phase, unit_number) DO UPDATE "
-                "SET state = 'done', attempt = c.attempt + 1, counts = EXCLUDED.counts, error = NULL, "
-                "updated_at = clock_timestamp()",
-                (
-                    self.run_id,
-                    phase.value,
-                    unit.number,
-                    unit.kind.value,
-                    unit.low,
-                    unit.high,
-                    Jsonb(asdict(result.counts) | {"candidates": len(candidates)}),
-                ),
+                load("unit_done"), _unit_row(self.run_id, unit) | {"phase": phase.value, "counts": counts}
             )
 
         self.store.transact(work)
 
-    def _candidate_row(self, new: NewCandidate, phase: Phase, unit_number: int) -> tuple[Any, ...]:
+    def _candidate_row(self, new: NewCandidate, phase: Phase, unit: Unit) -> dict[str, Any]:
         difference = new.difference
-        return (
-            self.run_id,
-            new.fingerprint,
-            phase.value,
-            unit_number,
-            Jsonb(new.key),
-            difference.kind.value,
-            list(difference.columns),
-            difference.source_fingerprint,
-            difference.target_fingerprint,
-        )
+        return {
+            "run": self.run_id,
+            "fingerprint": new.fingerprint,
+            "phase": phase.value,
+            "number": unit.number,
+            "key": Jsonb(new.key),
+            "kind": difference.kind.value,
+            "columns": list(difference.columns),
+            "source_fingerprint": difference.source_fingerprint,
+            "target_fingerprint": difference.target_fingerprint,
+        }
 
     def fail_unit(self, unit: Unit, error: str, phase: Phase = Phase.SCAN) -> None:
         """Record that a unit could not be done, so that the run does not pass for a complete one."""
@@ -326,23 +301,35 @@ class Journal:
         """Record how the run ends, and what it proved when it was clean: (from, or None for everything; through)."""
         verified_from, verified_through = verified or (None, None)
         self._fenced(
-            "UPDATE reconciliation_runs SET state = %s, exit_code = %s, notes = %s, verified_from = %s, "
-            "verified_through = %s, ended_at = clock_timestamp(), "
-            "phase = CASE WHEN %s THEN 'done' ELSE phase END WHERE run_id = %s",
-            (
-                state.value,
-                int(exit_code),
-                list(notes),
-                verified_from,
-                verified_through,
-                state is RunState.FINISHED,
-                self.run_id,
-            ),
+            load("run_end"),
+            {
+                "run": self.run_id,
+                "state": state.value,
+                "exit_code": int(exit_code),
+                "notes": list(notes),
+                "verified_from": verified_from,
+                "verified_through": verified_through,
+                "finished": state is RunState.FINISHED,
+            },
         )
 
-    def _fenced(self, query: str, parameters: Sequence[Any]) -> None:
+    def _fenced(self, query: str, parameters: Sequence[Any] | Mapping[str, Any]) -> None:
         def work(connection: Connection) -> None:
             self.fence(connection)
             connection.execute(query.encode(), parameters)
 
         self.store.transact(work)
+
+
+def _process(owner: UUID) -> dict[str, Any]:
+    """This process as the owner of a run."""
+    return {"owner": owner, "host": socket.gethostname(), "process": os.getpid()}
+
+
+def _unit_row(run_id: UUID, unit: Unit) -> dict[str, Any]:
+    return {"run": run_id, "number": unit.number, "kind": unit.kind.value, "low": unit.low, "high": unit.high}
+
+
+def _wait_for_owner(connection: Connection, run_id: UUID) -> None:
+    """Wait for transactions of the owner before, and keep its next one out."""
+    connection.execute("SELECT 1 FROM reconciliation_runs WHERE run_id = %s FOR UPDATE", (run_id,))
