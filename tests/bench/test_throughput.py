@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from uuid import uuid4
 
-import httpx
 import pytest
 from psycopg import sql
 
 from tests.support.burst import DEADLINE_SECONDS, count, ends, produced_between, write_burst
+from tests.support.connect_rest import forget_offsets, resume, stop
 from tests.support.figures import show
 from tests.support.pipeline import Pipeline, wait_until
 
@@ -21,17 +21,15 @@ ROWS = 50_000
 def sink_alone(pipeline: Pipeline, rows: int) -> float:
     """Seconds that the sink needs for the same records, from its first row to its last."""
     name = pipeline.outputs.connectors["sink"]
-    with pipeline.connect() as client:
-        httpx.put(f"{pipeline.outputs.endpoints['connect']}/connectors/{name}/stop").raise_for_status()
-        wait_until("the sink is stopped", lambda: client.status(name).state == "STOPPED")
-        with pipeline.postgres() as connection:
-            connection.execute(sql.SQL("TRUNCATE public.users"))
-        httpx.delete(f"{pipeline.outputs.endpoints['connect']}/connectors/{name}/offsets").raise_for_status()
-        client.resume(name)
-        wait_until("the first rows arrive", lambda: count(pipeline) > 0)
-        first, start = count(pipeline), time.monotonic()
-        wait_until("all rows arrive", lambda: count(pipeline) >= rows, DEADLINE_SECONDS)
-        seconds = time.monotonic() - start
+    stop(pipeline, name)
+    with pipeline.postgres() as connection:
+        connection.execute(sql.SQL("TRUNCATE public.users"))
+    forget_offsets(pipeline, name)
+    resume(pipeline, name)
+    wait_until("the first rows arrive", lambda: count(pipeline) > 0)
+    first, start = count(pipeline), time.monotonic()
+    wait_until("all rows arrive", lambda: count(pipeline) >= rows, DEADLINE_SECONDS)
+    seconds = time.monotonic() - start
     return seconds * rows / max(1, rows - first)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from tests.support.burst import DEADLINE_SECONDS, count, ends, produced_between, write_burst
+from tests.support.connect_rest import resume, stop
 from tests.support.figures import show
 from tests.support.pipeline import Pipeline, wait_until
 from tests.support.reconfigured import reconfigured
@@ -36,23 +36,16 @@ class Burst:
     """From its first record to its last row in PostgreSQL."""
 
 
-def stop_source(pipeline: Pipeline) -> None:
-    name = pipeline.outputs.connectors["source"]
-    httpx.put(f"{pipeline.outputs.endpoints['connect']}/connectors/{name}/stop", timeout=60).raise_for_status()
-    with pipeline.connect() as client:
-        wait_until("the source is stopped", lambda: client.status(name).state == "STOPPED")
-
-
 def burst(pipeline: Pipeline) -> Burst:
     """Write rows while the source stands still, and let it catch up."""
     pipeline.wait_equal(["shop.users"])
-    stop_source(pipeline)
+    source = pipeline.outputs.connectors["source"]
+    stop(pipeline, source)
     before, starts = count(pipeline), ends(pipeline)
     write_burst(pipeline, [uuid4() for _ in range(ROWS)])
     settled = time.time() + (pipeline.outputs.window_ms + pipeline.outputs.confidence_ms) / 1000
     wait_until("the source may read all of it", lambda: time.time() > settled)
-    with pipeline.connect() as client:
-        client.resume(pipeline.outputs.connectors["source"])
+    resume(pipeline, source)
     wait_until("all rows arrive", lambda: count(pipeline) >= before + ROWS, DEADLINE_SECONDS)
     arrived_ms = time.time() * 1000
     first_ms, last_ms = produced_between(pipeline, starts, ROWS)

@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.support.connect_rest import pause, resume
 from tests.support.dead_letters import dead_letters
 from tests.support.pipeline import Pipeline, run, wait_until
 from tests.support.prometheus import Prometheus
@@ -62,12 +63,11 @@ def stopped(pipeline: Pipeline, service: str) -> Iterator[None]:
 
 @contextmanager
 def paused(pipeline: Pipeline, connector: str) -> Iterator[None]:
-    url = f"{pipeline.outputs.endpoints['connect']}/connectors/{connector}"
-    httpx.put(f"{url}/pause", timeout=30).raise_for_status()
+    pause(pipeline, connector)
     try:
         yield
     finally:
-        httpx.put(f"{url}/resume", timeout=30).raise_for_status()
+        resume(pipeline, connector)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import httpx
 
 from components.tls.trust import client_context
 from ops.outputs import StackOutputs
+from tests.support.connect_rest import connect_rest
 from tests.support.pipeline import PROJECT, STACK, Pipeline, run
 from tests.support.vault import agent_file, audit_text, rendered_password
 
@@ -108,9 +109,7 @@ def _rest_answers(outputs: StackOutputs) -> Iterator[tuple[str, str]]:
     paths = ["/connectors?expand=info&expand=status"]
     for name in outputs.connectors.values():
         paths += [f"/connectors/{name}/{what}" for what in ("config", "tasks", "status", "tasks-config")]
-    login = (outputs.connect.username, outputs.connect.password) if outputs.connect else None
-    verify = client_context(outputs.trusted)
-    with httpx.Client(base_url=outputs.endpoints["connect"], auth=login, verify=verify, timeout=10) as client:
+    with connect_rest(outputs) as client:
         for path in paths:
             yield f"GET {path}", client.get(path).text
 
