@@ -1,8 +1,6 @@
 from typing import Any
 
 import pytest
-from conftest import DynamicServer, pickled
-from doubles import FakeConnect, free_address
 from pulumi.runtime.proto import provider_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
@@ -10,6 +8,8 @@ from components.gate import GateProvider
 from components.kafka_connect.connector import ConnectorProvider
 from components.kafka_connect.property_names import CONFLUENT_SINK, RESILIENT_SINK
 from tests.contract.connect_providers import ImpatientConnectorProvider
+from tests.contract.dynamic_server import DynamicServer, pickled
+from tests.doubles import FakeConnect, free_address
 
 SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
 NAME = "postgres-sink"

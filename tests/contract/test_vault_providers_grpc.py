@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from conftest import DynamicServer, pickled
 from pulumi.dynamic import ResourceProvider
 from pulumi.runtime.proto import provider_pb2
 
@@ -12,6 +11,7 @@ from components.registry_compatibility import CompatibilityProvider
 from components.vault.database import PostgresAccessProvider, ScyllaAccessProvider
 from components.vault.init import AdminTokenProvider, VaultInitProvider
 from components.vault.secret_id import WrappedSecretIdProvider
+from tests.contract.dynamic_server import DynamicServer, pickled
 from tests.fake_vault import FakeVault, served
 
 SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE

@@ -3,7 +3,6 @@ from typing import Any
 
 import httpx
 import pytest
-from doubles import FakeClock, FakeConnect
 
 from components.kafka_connect.client import ConnectClient, ConnectorPlugin
 from components.kafka_connect.errors import (
@@ -15,6 +14,7 @@ from components.kafka_connect.errors import (
     ConnectUnavailable,
 )
 from components.provider_errors import ProviderError
+from tests.doubles import FakeClock, FakeConnect
 
 URL = "http://127.0.0.1:28083/"
 CONFIG = {"name": "sink", "connector.class": "org.x.Sink", "tasks.max": "1", "topics": "t"}

@@ -4,7 +4,6 @@ from typing import Any
 import httpx
 import pulumi
 import pytest
-from doubles import FakeClock, FakeConnect
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import UNKNOWN
@@ -13,6 +12,7 @@ from components.kafka_connect.configs import AvroConverterConfig, ReplicatedTabl
 from components.kafka_connect.connector import Connector, ConnectorArgs, ConnectorProvider
 from components.kafka_connect.property_names import CONFLUENT_SINK, RESILIENT_SINK
 from components.provider_errors import ProviderError
+from tests.doubles import FakeClock, FakeConnect
 
 PROPS: dict[str, Any] = {
     "name": "postgres-sink",

@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 
 import pulumi
 import pytest
-from doubles import FakeClock, FakeConnect, free_address, tcp_server
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import UNKNOWN
 
 from components.gate import Gate, GateArgs, GateProvider
 from components.probes import NotReady, honours_proxies, probe, split_address
 from components.provider_errors import ProviderError
+from tests.doubles import FakeClock, FakeConnect, free_address, tcp_server
 
 PROPS = {
     "service": "postgres",

@@ -1,10 +1,10 @@
 from typing import Any
 
 import pytest
-from scylla_fakes import CONTACT_POINTS, FakeScylla, configured
 
 from components.scylla.keyspace import KeyspaceProvider, same_replication
 from components.scylla.session import ScyllaError
+from tests.unit.components.scylla_fakes import CONTACT_POINTS, FakeScylla, configured
 
 NETWORK = "org.apache.cassandra.locator.NetworkTopologyStrategy"
 

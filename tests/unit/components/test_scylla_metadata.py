@@ -1,7 +1,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scylla_fakes import FakeScylla, encode_cdc_options, users_table
 
 from components.scylla.metadata import (
     ColumnKind,
@@ -11,6 +10,7 @@ from components.scylla.metadata import (
     split_table_name,
 )
 from reconcile.cdc_options import CdcOptions, decode_cdc_options
+from tests.unit.components.scylla_fakes import FakeScylla, encode_cdc_options, users_table
 
 # As the stand-in and ScyllaDB 5.4 write it: delta full, enabled true, postimage true, preimage false, ttl 60.
 RECORDED = (

@@ -2,7 +2,6 @@ from dataclasses import replace
 from typing import Any, Self
 
 import pytest
-from scylla_fakes import CONTACT_POINTS, REPLICATED, FakeScylla, configured, users_table
 
 from components.registry_client import RegistryError
 from components.scylla.metadata import ColumnKind, SourceColumn, SourceTable
@@ -14,6 +13,7 @@ from components.scylla.preflight import (
     find_warnings,
 )
 from reconcile.cdc_options import CdcOptions
+from tests.unit.components.scylla_fakes import CONTACT_POINTS, REPLICATED, FakeScylla, configured, users_table
 
 USERS = ReplicatedTable("shop.users", ("id",))
 CURE = "ALTER TABLE shop.users WITH cdc = {'enabled': true, 'postimage': true, 'preimage': false, 'delta': 'full', "

@@ -7,7 +7,6 @@ from typing import Any
 import pulumi
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
-from scylla_fakes import CONTACT_POINTS
 
 from components.postgres.target_table import TargetTable, TargetTableArgs, TargetTableProvider
 from components.scylla.keyspace import Keyspace, KeyspaceArgs, KeyspaceProvider
@@ -20,6 +19,7 @@ from components.scylla.superuser import (
     SuperuserPasswordProvider,
 )
 from components.scylla.table import Table, TableArgs, TableProvider
+from tests.unit.components.scylla_fakes import CONTACT_POINTS
 
 PROVIDERS: list[type[ScyllaProvider]] = [
     KeyspaceProvider,

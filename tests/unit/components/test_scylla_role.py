@@ -2,9 +2,9 @@ import re
 from typing import Any
 
 import pytest
-from scylla_fakes import ADMIN_PASSWORD, CONTACT_POINTS, FakeScylla, configured
 
 from components.scylla.role import RoleProvider
+from tests.unit.components.scylla_fakes import ADMIN_PASSWORD, CONTACT_POINTS, FakeScylla, configured
 
 SELECT_USERS = {"permission": "SELECT", "resource": "TABLE shop.users"}
 

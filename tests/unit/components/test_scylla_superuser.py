@@ -2,12 +2,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from scylla_fakes import ADMIN_PASSWORD, CONTACT_POINTS, FakeScylla, configured
 
 from components.provider_errors import ProviderError
 from components.scylla.provider import ConfigurationError
 from components.scylla.session import ScyllaError
 from components.scylla.superuser import SuperuserPasswordProvider
+from tests.unit.components.scylla_fakes import ADMIN_PASSWORD, CONTACT_POINTS, FakeScylla, configured
 
 
 @dataclass

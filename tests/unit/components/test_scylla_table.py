@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 from pulumi.output import UNKNOWN
-from scylla_fakes import CONTACT_POINTS, REPLICATED, FakeScylla, configured, users_table
 
 from components.scylla.metadata import ColumnKind, SourceColumn
 from components.scylla.table import TableConflictError, TableProvider
 from reconcile.cdc_options import CdcOptions
+from tests.unit.components.scylla_fakes import CONTACT_POINTS, REPLICATED, FakeScylla, configured, users_table
 
 CDC_CQL = "{'enabled': true, 'postimage': true, 'preimage': false, 'delta': 'full', 'ttl': 604800}"
 

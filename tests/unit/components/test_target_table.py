@@ -7,13 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from scylla_fakes import CONTACT_POINTS, FakeScylla, configured, users_table
 
 from components.postgres import target_table as target_table_module
 from components.postgres.table_schema import TargetTableError
 from components.postgres.target_table import TargetTableProvider
 from components.provider_errors import ProviderError
 from components.scylla.metadata import ColumnKind, SourceColumn, SourceTable
+from tests.unit.components.scylla_fakes import CONTACT_POINTS, FakeScylla, configured, users_table
 
 ROWS = {"id": ("uuid", True), "age": ("integer", False), "name": ("text", False)}
 

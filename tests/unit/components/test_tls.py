@@ -14,7 +14,6 @@ from typing import Any, cast
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
-from doubles import tcp_server
 from pulumi.dynamic import ConfigureRequest
 
 from components.provider_errors import ProviderError
@@ -24,6 +23,7 @@ from components.tls.authority import KEYSTORE_PASSWORD, Authority, AuthorityErro
 from components.tls.certificate import AUTHORITY_KEY, RENEW_DAYS, VALID_DAYS, CertificateProvider
 from components.tls.trust import CA_KEY, ca_path, client_context, trusted_pem
 from components.tls.truststore import TrustStoreProvider, java_truststore
+from tests.doubles import tcp_server
 
 NOW = datetime.now(UTC)
 OURS, OTHERS = new_authority("ours"), new_authority("others")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import fastavro
@@ -12,7 +14,7 @@ import httpx
 
 from components.registry_client import RegistryClient
 from ops.dlq.decode import Decoder
-from ops.dlq.letters import Letter, letter
+from ops.dlq.letters import Letter, State, letter
 
 KEY = {"type": "record", "name": "cdc.shop.users.Key", "fields": [{"name": "id", "type": ["null", "string"]}]}
 ENVELOPE = {
@@ -81,3 +83,17 @@ def dead(
         raw_key if raw_key is not None else avro(1, {"id": key}),
         avro(2, {"after": {"age": 7}, "before": None, "op": op}),
     )
+
+
+@dataclass
+class FakeQueue:
+    """The queue in memory."""
+
+    now: list[Letter]
+    noted: list[tuple[str, State]] = field(default_factory=list)
+
+    def letters(self) -> list[Letter]:
+        return self.now
+
+    def note(self, letters: Sequence[Letter], state: State) -> None:
+        self.noted += [(each.id, state) for each in letters]

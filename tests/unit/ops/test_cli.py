@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ops_fakes import FakeRunner, fake_workspace
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -15,6 +14,7 @@ from ops import down as down_module
 from ops.project import PROJECT_DIR
 from ops.status import Connector, Status
 from ops.workspace import Workspace
+from tests.unit.ops.ops_fakes import FakeRunner, fake_workspace
 
 Invoke = Callable[..., tuple[int, str]]
 

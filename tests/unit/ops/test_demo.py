@@ -6,11 +6,11 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
-from ops_fakes import RAW_OUTPUTS
 
 from ops.demo import DemoStream, run_demo, write_stream
 from ops.errors import OpsError
 from ops.outputs import parse_outputs
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS
 
 
 def stream() -> Iterator[tuple[str, tuple[object, ...]]]:

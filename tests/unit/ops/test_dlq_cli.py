@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from dlq_letters import dead, decoder
-from ops_fakes import RAW_OUTPUTS
-from test_dlq_replay import FakeQueue
 from typer.testing import CliRunner
 
 from ops.cli import app
@@ -18,6 +15,8 @@ from ops.dlq import cli
 from ops.dlq.letters import State
 from ops.outputs import parse_outputs
 from reconcile.replay import Replayed, Result
+from tests.unit.ops.dlq_letters import FakeQueue, dead, decoder
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS
 
 RUNNER = CliRunner()
 QUEUE_OF_TWO = [dead(0, key="4711"), dead(1, key="4712", message="SQLSTATE 22001")]

@@ -4,10 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
-from dlq_letters import KEY, avro, decoder
 
 from components.registry_client import RegistryClient, RegistryError
 from ops.dlq.decode import Decoder, UndecodableError
+from tests.unit.ops.dlq_letters import KEY, avro, decoder
 
 
 def column(cql_like: Any) -> dict[int, Any]:

@@ -1,9 +1,9 @@
 """Why a record is in the queue is read from the headers that Connect gave it."""
 
 import pytest
-from dlq_letters import MS, dead
 
 from ops.dlq.letters import as_json, counts, letter
+from tests.unit.ops.dlq_letters import MS, dead
 
 
 def test_a_refused_record_is_named_by_its_sqlstate() -> None:

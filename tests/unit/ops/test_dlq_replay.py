@@ -6,29 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlq_letters import dead, decoder
-from ops_fakes import RAW_OUTPUTS
-
 from ops.dlq.letters import Letter, State
 from ops.dlq.replay import Replay, Report
 from ops.outputs import Table, parse_outputs
 from reconcile.replay import Replayed, Result
+from tests.unit.ops.dlq_letters import FakeQueue, dead, decoder
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS
 
 REFUSED = Result(Replayed.REFUSED, "SQLSTATE 23514 (CheckViolation)")
-
-
-@dataclass
-class FakeQueue:
-    """The queue in memory."""
-
-    now: list[Letter]
-    noted: list[tuple[str, State]] = field(default_factory=list)
-
-    def letters(self) -> list[Letter]:
-        return self.now
-
-    def note(self, letters: Sequence[Letter], state: State) -> None:
-        self.noted += [(each.id, state) for each in letters]
 
 
 @dataclass

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from dlq_letters import dead, decoder
 
 from ops.dlq.letters import Letter, State
 from ops.dlq.selection import Selection
 from ops.dlq.view import key_of, text_of
+from tests.unit.ops.dlq_letters import dead, decoder
 
 LETTERS = [
     dead(0, key="4711"),

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from ops_fakes import NOT_FOUND, FakeRunner, failed, ok, step
 
 from ops.engine import EngineMaker, Machine
 from ops.errors import OpsError
 from ops.processes import Completed
+from tests.unit.ops.ops_fakes import NOT_FOUND, FakeRunner, failed, ok, step
 
 VERSION = "docker version"
 

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ops_fakes import FakeRunner, fake_workspace, ok
 
 from ops import java_tests
 from ops.errors import OpsError
 from ops.java_tests import DATABASE_VARIABLE, projects, run_all
 from ops.processes import Completed
+from tests.unit.ops.ops_fakes import FakeRunner, fake_workspace, ok
 
 
 @pytest.fixture(autouse=True)

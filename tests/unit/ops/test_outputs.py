@@ -1,10 +1,10 @@
 """Stack outputs are typed, and their secrets stay out of sight."""
 
 import pytest
-from ops_fakes import RAW_OUTPUTS
 
 from ops.errors import OpsError
 from ops.outputs import parse_outputs
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS
 
 
 def test_outputs_are_read_into_types() -> None:

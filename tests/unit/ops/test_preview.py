@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ops_fakes import FakeRunner, fake_workspace, ok
 
 from ops.errors import OpsError
 from ops.preview import preview, without_secrets
 from ops.processes import Completed
 from ops.stack_secrets import SECRET_KEYS
+from tests.unit.ops.ops_fakes import FakeRunner, fake_workspace, ok
 
 TRACKED = "config:\n  scylla-pg-cdc:windowSizeMs: 5000\n"
 

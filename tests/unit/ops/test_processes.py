@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
-from ops_fakes import quiet_progress
 
 from ops.errors import OpsError
 from ops.processes import NOT_FOUND, TIMED_OUT, Processes
 from ops.progress import Progress
+from tests.unit.ops.ops_fakes import quiet_progress
 
 
 @pytest.fixture

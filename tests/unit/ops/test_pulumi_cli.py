@@ -4,11 +4,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from ops_fakes import TOOLS, FakeRunner, failed, fake_cli, ok
 
 from ops.errors import OpsError
 from ops.pulumi_cli import StackSummary, ensure_passphrase, pulumi_environment
 from ops.tools import Tools
+from tests.unit.ops.ops_fakes import TOOLS, FakeRunner, failed, fake_cli, ok
 
 BIN = Path("/venv/bin")
 

@@ -7,11 +7,10 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from ops_fakes import FakeRunner, fake_cli, ok, step
-
 from ops.docker import Docker
 from ops.pulumi_cli import PulumiCli
 from ops.recovery import clear_dead_lock, undo_pending_creates
+from tests.unit.ops.ops_fakes import FakeRunner, fake_cli, ok, step
 
 CONTAINER = "docker:index/container:Container"
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from ops_fakes import FakeRunner, failed, fake_workspace, inspected, ok, step
 
 from components.vault.client import VaultClient
 from ops.errors import OpsError
 from ops.processes import Completed
 from ops.revive import CONTAINER_TYPE, NETWORK_TYPE, VAULT_INIT_TYPE, Revived, revive
 from ops.tools import Tools
+from tests.unit.ops.ops_fakes import FakeRunner, failed, fake_workspace, inspected, ok, step
 
 SECRET = "4dabf18193072939515e22adb298388d"
 NETWORK: dict[str, Any] = {"type": NETWORK_TYPE, "urn": "n", "id": "4f1c", "outputs": {"name": "p"}}

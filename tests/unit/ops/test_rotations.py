@@ -9,13 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from ops_fakes import RAW_OUTPUTS, FakeRunner, failed, fake_cli, fake_workspace, ok
 
 from ops import status as status_module
 from ops.docker import Docker
 from ops.outputs import parse_outputs
 from ops.rotations import Rotation, Rotations, rotations
 from ops.status import Status, whole_status
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS, FakeRunner, failed, fake_cli, fake_workspace, ok
 
 ADDRESS = "http://vault.test"
 WRITER = {"rotation_period": 86400, "last_vault_rotation": "2026-11-29T05:59:46.425123456Z", "username": "cdc_writer"}

@@ -12,7 +12,6 @@ from typing import Any, Self
 
 import pytest
 import yaml
-from ops_fakes import RAW_OUTPUTS, FakeRunner, fake_workspace
 from typer.testing import CliRunner
 
 from components.schema_check import Kind
@@ -24,6 +23,7 @@ from ops.outputs import StackOutputs, parse_outputs
 from ops.schema import cli, stack
 from ops.schema.check import SchemaReport, Services, check_tables, declared_tables
 from ops.workspace import Workspace
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS, FakeRunner, fake_workspace
 
 RUNNER = CliRunner()
 USERS: dict[str, Any] = {"source": "shop.users", "target": "public.users", "partitionKey": ["id"]}

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from ops_fakes import RAW_OUTPUTS, FakeRunner, failed, ok
 
 from ops import screenshot
 from ops.errors import OpsError
@@ -18,6 +17,7 @@ from ops.processes import Completed
 from ops.project import PROJECT_DIR
 from ops.screenshot import PANELS, graphs_url, take_screenshot
 from testbed import host
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS, FakeRunner, failed, ok
 
 URL = "http://127.0.0.1:29190"
 LOAD = (200.0, 300.0)

@@ -5,11 +5,11 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from ops_fakes import RAW_OUTPUTS, step
 
 from ops.errors import OpsError
 from ops.outputs import parse_outputs
 from ops.smoke import Clock, SmokeResult, User, demo_table_missing, measure_smoke, percentile, run_smoke
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS, step
 
 
 class Pipeline:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from ops_fakes import FakeRunner, failed, ok
-
 from ops.docker import Docker
 from ops.stack_choice import choose_stack, forget_stack, last_stack, remember_stack
+from tests.unit.ops.ops_fakes import FakeRunner, failed, ok
 
 
 def test_a_named_stack_is_taken_without_asking_a_registry(tmp_path: Path) -> None:

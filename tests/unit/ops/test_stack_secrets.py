@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ops_fakes import FakeRunner, fake_cli, ok
 
 from components.tls.authority import Authority
 from ops.errors import OpsError
 from ops.processes import Completed
 from ops.stack_config import load
 from ops.stack_secrets import SECRET_KEYS, ensure_secrets
+from tests.unit.ops.ops_fakes import FakeRunner, fake_cli, ok
 
 TRACKED = "# One host, public images.\nconfig:\n  scylla-pg-cdc:tables: []\n"
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 import httpx
 import pytest
-from ops_fakes import RAW_OUTPUTS, FakeRunner, failed, inspected, ok
 from rich.console import Console
 
 from ops.docker import Docker
 from ops.outputs import parse_outputs
 from ops.status import Status, collect_status, endpoint_answers
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS, FakeRunner, failed, inspected, ok
 
 RUNNING = {"name": "x", "connector": {"state": "RUNNING"}, "tasks": [{"id": 0, "state": "RUNNING"}]}
 FAILED = {

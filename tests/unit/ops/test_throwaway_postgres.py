@@ -1,10 +1,10 @@
 """The tests' PostgreSQL is started, waited for and removed."""
 
 import pytest
-from ops_fakes import FakeRunner, failed, ok, step
 
 from ops.errors import OpsError
 from ops.throwaway_postgres import throwaway_postgres
+from tests.unit.ops.ops_fakes import FakeRunner, failed, ok, step
 
 
 def runner() -> FakeRunner:

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from ops_fakes import FakeRunner, failed, ok, step
 
 from ops.errors import OpsError
 from ops.processes import Completed
 from ops.tools import ToolFinder, Tools, last_json_object, parse_version, required_plugins
+from tests.unit.ops.ops_fakes import FakeRunner, failed, ok, step
 
 
 @pytest.fixture

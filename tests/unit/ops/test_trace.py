@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from ops_fakes import RAW_OUTPUTS
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -19,6 +18,7 @@ from ops.errors import OpsError
 from ops.outputs import StackOutputs, Table, parse_outputs
 from ops.traces import cli
 from ops.traces.way import Way
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS
 
 URL = "http://127.0.0.1:26686"
 SINCE = datetime(2023, 11, 29, tzinfo=UTC)

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from ops_fakes import RAW_OUTPUTS, FakeRunner, failed, fake_workspace, inspected, ok
 
 from ops import up as up_module
 from ops.deploy import run_engine
@@ -17,6 +16,7 @@ from ops.stack_secrets import SECRET_KEYS
 from ops.tools import required_plugins
 from ops.up import report, up
 from ops.workspace import Workspace
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS, FakeRunner, failed, fake_workspace, inspected, ok
 
 STACK_FILE = "config:\n  scylla-pg-cdc:tables: []\n" + "".join(
     f"  scylla-pg-cdc:{key}:\n    secure: v1:x\n" for key in SECRET_KEYS

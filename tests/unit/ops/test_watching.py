@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from ops_fakes import RAW_OUTPUTS
 
 from components.observability.prometheus import rule_files
 from ops.doctor import _ALERTS, diagnose
 from ops.outputs import StackOutputs, parse_outputs
 from ops.status import Connector, Service, Status
 from ops.watching import QUERIES, Alert, Watching, duration, watch
+from tests.unit.ops.ops_fakes import RAW_OUTPUTS
 
 WELL = Status("dev", (Service("kafka-1", "", "healthy", True),), (Connector("sink", "RUNNING", ("RUNNING",), True),))
 URL = "http://127.0.0.1:29190"

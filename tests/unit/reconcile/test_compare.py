@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from cassandra.cqltypes import DecimalType
-from plans import column, plan
 
 from reconcile.compare import compare_batch, compare_rows, diff_row, fingerprint
 from reconcile.key_batch import source_keys
 from reconcile.model import Kind
 from reconcile.target import TargetRow
+from tests.unit.reconcile.plans import column, plan
 
 US_2000 = 946_684_800_000_000
 TABLE = plan(

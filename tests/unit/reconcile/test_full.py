@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plans import column, plan
 
 from reconcile import seen
 from reconcile.full import find_extra, scan_unit
@@ -20,6 +19,7 @@ from reconcile.key_batch import KeyBatch, target_keys
 from reconcile.model import Kind, ScanOptions, Unit, UnitKind
 from reconcile.schema import TablePlan
 from reconcile.seen import absent_hashes
+from tests.unit.reconcile.plans import column, plan
 
 UNIT = Unit(3, UnitKind.TOKENS, -10, 10)
 TABLE = plan(column("id", "int"), values=(column("name", "text"),))

@@ -10,13 +10,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from fake_source import column, table_plan
 from psycopg import sql
 
 from reconcile.model import Key
 from reconcile.replay import BATCH_ROWS, Replayed, Replayer, refusal
 from reconcile.schema import TablePlan
 from reconcile.target import TargetRow
+from tests.unit.reconcile.fake_source import column, table_plan
 
 PLAN = replace(table_plan(), key=(column("id", "int"),), partition_key=("id",), clustering_reversed=())
 KEY: Key = (1,)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from cassandra import OperationTimedOut, ReadTimeout, Unauthorized
-from plans import column, plan
 from tenacity import wait_none
 
 from reconcile import source_pages
@@ -16,6 +15,7 @@ from reconcile.source_pages import ATTEMPTS, BATCH_BYTES, FIRST_PAGE_ROWS, PAGE_
 from reconcile.source_pieces import RestOfPartition, TokenRange, piece_clause, remaining
 from reconcile.source_protocol import RawRows
 from reconcile.tokens import MAX_TOKEN, MIN_TOKEN, split, token_of
+from tests.unit.reconcile.plans import column, plan
 
 TABLE = plan(column("id", "int"))
 Range = tuple[int, int]

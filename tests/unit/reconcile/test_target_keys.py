@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 from cassandra.cqltypes import DecimalType
-from plans import column
 
 from reconcile.key_batch import source_keys
 from reconcile.target_keys import BinaryArray, key_parameter, text_parameter
+from tests.unit.reconcile.plans import column
 
 ID = UUID(int=7)
 US_2000 = 946_684_800_000_000
