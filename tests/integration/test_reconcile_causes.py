@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -108,7 +109,7 @@ def _written_until(orders: Orders, probe: Key, what: str, happened: Callable[[in
     for number in range(1, 11):
         orders.insert(probe, number)
         try:
-            wait_until(what, lambda number=number: happened(number), EVENT_SECONDS / 10)
+            wait_until(what, partial(happened, number), EVENT_SECONDS / 10)
         except AssertionError:
             continue
         return

@@ -119,7 +119,7 @@ class Table:
     def wait_released(self) -> None:
         """Wait until PostgreSQL has noticed that a run is gone."""
         for name in (NAME, f"reconcile:{NAME}:{TABLE}"):
-            wait_until(f"nobody holds lock {name}", lambda name=name: not self.holders(name))
+            wait_until(f"nobody holds lock {name}", lambda: not self.holders(name))  # noqa: B023 called at once
 
     def one(self, query: str) -> Any:
         """The only value of a query over the tables of the one run."""

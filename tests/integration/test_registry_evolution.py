@@ -146,6 +146,7 @@ def test_records_are_in_the_registrys_wire_format(pipeline: Pipeline, registered
         consumer.close()
     with pipeline.registry_http() as http:
         for subject, data in zip(subjects_of(topic), parts, strict=True):
+            assert data is not None
             assert data[0] == 0
             known = http.get(f"/schemas/ids/{int.from_bytes(data[1:5], 'big')}")
             assert known.status_code == TAKEN

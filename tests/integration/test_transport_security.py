@@ -164,6 +164,7 @@ def test_nobody_reaches_vaults_metrics_without_tls(pipeline: Pipeline) -> None:
     with VaultClient(address) as client, pytest.raises(VaultError, match="with 400"):
         client.is_sealed()
     target = wait_until("Prometheus scrapes Vault", lambda: _scraped(pipeline, "vault"))
+    assert target is not None
     assert target["scrapeUrl"].startswith("https://vault:")
 
 

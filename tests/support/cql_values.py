@@ -83,7 +83,7 @@ class Sample:
             return b"\1" + self.json(value).encode("utf-8")
         if pg_type.endswith("[]"):
             element = ELEMENTS[self.cql.removesuffix(">").rpartition("<")[2]]
-            cells = [_binary(pg_type[:-2], element, item) for item in value]
+            cells: list[Any] = [_binary(pg_type[:-2], element, item) for item in value]
             return _array(pg_type[:-2], cells)
         return _binary(pg_type, self, value)
 
@@ -106,7 +106,7 @@ class Sample:
 _NUMERIC = psycopg.adapters.get_dumper(Decimal, psycopg.adapt.PyFormat.BINARY)(Decimal)
 
 
-def _binary(pg_type: str, sample: Sample, value: Any) -> Any:
+def _binary(pg_type: str, sample: Sample, value: Any) -> bytes | int:
     assert sample.text
     if pg_type == "text":
         return sample.text(value).encode()
@@ -115,7 +115,7 @@ def _binary(pg_type: str, sample: Sample, value: Any) -> Any:
     if pg_type == "numeric":
         return bytes(_NUMERIC.dump(Decimal(value)) or b"")
     if pg_type == "timestamptz":
-        return value * 1000 - US_2000
+        return int(value) * 1000 - US_2000
     if pg_type == "date":
         return struct.pack(">i", value - DAYS_2000)
     if pg_type == "inet":
@@ -215,8 +215,8 @@ def _duration_text(value: Duration) -> str:
     for unit, size in (("h", 3_600 * 10**9), ("m", 60 * 10**9), ("s", 10**9), ("ms", 10**6), ("us", 1000), ("ns", 1)):
         parts.append((rest // size, unit))
         rest %= size
-    negative = min(value.months, value.days, value.nanoseconds) < 0
-    return "-" * negative + "".join(f"{count}{unit}" for count, unit in parts if count)
+    sign = "-" if min(value.months, value.days, value.nanoseconds) < 0 else ""
+    return sign + "".join(f"{count}{unit}" for count, unit in parts if count)
 
 
 def _same_float(value: float) -> Any:
@@ -233,7 +233,7 @@ def _addresses() -> st.SearchStrategy[str]:
     return st.ip_addresses(v=4).map(str) | st.ip_addresses(v=6).map(str) | mapped
 
 
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=30)
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 _INTEGERS = {
     "tinyint": (8, cqltypes.ByteType), "smallint": (16, cqltypes.ShortType), "int": (32, cqltypes.Int32Type),
     "bigint": (64, cqltypes.LongType),

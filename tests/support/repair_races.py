@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -26,14 +27,16 @@ from reconcile.errors import ExitCode
 from reconcile.fingerprints import key_fingerprint
 from reconcile.journal import Journal, NewCandidate
 from reconcile.keys import key_to_json
-from reconcile.look import SourceReader, TargetReader, look
+from reconcile.look import SourceReader, look
 from reconcile.model import Cause, Key, Kind, TableRef, Unit, UnitCounts, UnitKind, UnitResult
 from reconcile.records import LogRecord, RepairRecord, RunState
 from reconcile.repair import Repairer, RepairOptions, Step
 from reconcile.repair_book import RepairBook
 from reconcile.request import Limits, RunRequest
 from reconcile.schema import TablePlan
+from reconcile.source import SourceClient
 from reconcile.store import Store
+from reconcile.target import TargetClient
 from reconcile.undo import Undoer, UndoResult
 from reconcile.watermark import TimeOnly
 from tests.support.pipeline import PROJECT
@@ -102,9 +105,9 @@ class Sink:
         """Write versions of a row one after the other, None for a delete; does not commit."""
         for row in rows:
             if row is None:
-                self._do(lambda: self._execute(f"DELETE FROM {TABLE.target} WHERE id = %s", (key,)))
+                self._do(partial(self._execute, f"DELETE FROM {TABLE.target} WHERE id = %s", (key,)))
             else:
-                self._do(lambda row=row: self._execute(UPSERT, (key, *row)))
+                self._do(partial(self._execute, UPSERT, (key, *row)))
 
     def commit(self) -> None:
         """Commit."""
@@ -197,9 +200,9 @@ class Course:
     """Both databases, the sink, and reconcile's own tables."""
 
     plan: TablePlan
-    source: SourceReader
+    source: SourceClient
     execute_cql: Callable[[str, Sequence[Any]], Any]
-    target: TargetReader
+    target: TargetClient
     store: Store
     watcher: psycopg.Connection[Any]
     sink: Sink

@@ -111,8 +111,9 @@ class RecordedTarget:
 
     def __init__(self, recording: Recording, plan: TablePlan) -> None:
         self._results = iter(recording.results)
-        self._context: Any = SimpleNamespace(adapters=AdaptersMap(psycopg.adapters), connection=None)
-        TargetClient(TargetSettings(""))._read_raw(self._context, plan.columns)
+        context: Any = SimpleNamespace(adapters=AdaptersMap(psycopg.adapters), connection=None)
+        TargetClient(TargetSettings(""))._read_raw(context, plan.columns)
+        self._context = context
 
     def lookup(self, _plan: TablePlan, keys: KeyBatch) -> list[Row]:
         """As `TargetClient.lookup`."""

@@ -67,7 +67,8 @@ def test_a_typed_config_passes_the_checks_of_the_connector_resource(config: Conn
 @ALL
 def test_a_typed_config_has_only_text_and_no_reserved_property(config: ConnectorConfig) -> None:
     properties = config.to_config()
-    assert all(isinstance(value, str) and value for value in properties.values())
+    texts: list[object] = list(properties.values())
+    assert all(isinstance(text, str) and text for text in texts)
     assert not {"name", "connector.class", "tasks.max"} & set(properties)
 
 
@@ -292,7 +293,7 @@ def test_fields_of_one_sink_only_are_checked_too() -> None:
     ],
 )
 def test_a_target_names_the_field_that_is_wrong(changes: dict[str, Any], message: str) -> None:
-    values = {"host": "postgres", "port": 5432, "database": "warehouse"} | changes
+    values: dict[str, Any] = {"host": "postgres", "port": 5432, "database": "warehouse"} | changes
     with pytest.raises(ValueError, match=re.escape(message) if "?" in message else message):
         JdbcTarget(**values)
 

@@ -1,10 +1,10 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pulumi
 import pytest
-from pulumi.dynamic import Config, ConfigureRequest
+from pulumi.dynamic import Config, ConfigureRequest, CreateResult, ReadResult, UpdateResult
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import UNKNOWN
 
@@ -32,7 +32,8 @@ class Scripted(ConnectorProvider):
         super().__init__()
         self.fake = FakeConnect()
         self.transport = self.fake.transport()  # type: ignore[misc]
-        self.clock = FakeClock()  # type: ignore[misc]
+        self.time = FakeClock()
+        self.clock = self.time  # type: ignore[misc]
 
 
 @pytest.fixture
@@ -44,8 +45,14 @@ def provider() -> Scripted:
 def deployed(provider: Scripted) -> Scripted:
     provider.create(PROPS)
     provider.fake.requests.clear()
-    provider.clock.sleeps.clear()
+    provider.time.sleeps.clear()
     return provider
+
+
+def outs(result: CreateResult | ReadResult | UpdateResult) -> dict[str, Any]:
+    """The state that a call leaves."""
+    assert result.outs is not None
+    return result.outs
 
 
 def changed(**config: str) -> dict[str, Any]:
@@ -154,7 +161,7 @@ def test_create_puts_the_configuration_and_waits_until_it_runs(provider: Scripte
         "tasks.max": "1",
         **PROPS["config"],
     }
-    assert sum(provider.clock.sleeps) == 1
+    assert sum(provider.time.sleeps) == 1
 
 
 def test_create_takes_over_a_connector_that_is_there_already(deployed: Scripted) -> None:
@@ -178,7 +185,7 @@ def test_a_sink_is_waited_for_with_all_its_tasks(provider: Scripted) -> None:
 def test_a_source_may_have_work_for_fewer_tasks(provider: Scripted) -> None:
     provider.create(PROPS | {"connector_class": "org.x.Source", "tasks_max": 3})
     provider.fake.task_states["postgres-sink"].pop()
-    assert provider.create(PROPS | {"connector_class": "org.x.Source", "tasks_max": 3}).outs["state"] == "RUNNING"
+    assert outs(provider.create(PROPS | {"connector_class": "org.x.Source", "tasks_max": 3}))["state"] == "RUNNING"
 
 
 def test_a_connector_that_fails_fails_with_its_message_and_stays(provider: Scripted) -> None:
@@ -193,7 +200,7 @@ def test_the_next_deployment_restarts_what_failed(provider: Scripted) -> None:
     with pytest.raises(ProviderError):
         provider.create(PROPS)
     provider.fake.trace_for_new_tasks = None
-    assert provider.create(PROPS).outs["state"] == "RUNNING"
+    assert outs(provider.create(PROPS))["state"] == "RUNNING"
     assert "POST /connectors/postgres-sink/restart?includeTasks=true&onlyFailed=true" in provider.fake.requests
 
 
@@ -207,7 +214,7 @@ def test_a_refused_configuration_fails_with_connects_message(provider: Scripted)
 def test_a_rebalance_on_the_way_is_waited_out(provider: Scripted) -> None:
     conflict = (409, {"error_code": 409, "message": "rebalance"})
     provider.fake.next_answers = [conflict, (404, {"error_code": 404, "message": "x"}), conflict]
-    assert provider.create(PROPS).outs["state"] == "RUNNING"
+    assert outs(provider.create(PROPS))["state"] == "RUNNING"
 
 
 # read
@@ -216,16 +223,16 @@ def test_a_rebalance_on_the_way_is_waited_out(provider: Scripted) -> None:
 def test_refresh_of_an_untouched_connector_changes_nothing(deployed: Scripted) -> None:
     result = deployed.read("postgres-sink", STATE)
     assert (result.id, result.outs, result.inputs) == ("postgres-sink", PROPS | {"state": "RUNNING"}, PROPS)
-    assert deployed.diff("postgres-sink", result.outs | {"__provider": "p"}, STATE).changes is False
+    assert deployed.diff("postgres-sink", outs(result) | {"__provider": "p"}, STATE).changes is False
 
 
 def test_refresh_shows_what_was_changed_by_hand(deployed: Scripted) -> None:
     config = deployed.fake.configs["postgres-sink"]
     config.update({"topics": "other", "tasks.max": "2", "errors.tolerance": "all"})
     result = deployed.read("postgres-sink", STATE)
-    assert result.outs["config"] == {**PROPS["config"], "topics": "other", "errors.tolerance": "all"}
-    assert result.outs["tasks_max"] == 2
-    assert deployed.diff("postgres-sink", result.outs, STATE).changes
+    assert outs(result)["config"] == {**PROPS["config"], "topics": "other", "errors.tolerance": "all"}
+    assert outs(result)["tasks_max"] == 2
+    assert deployed.diff("postgres-sink", outs(result), STATE).changes
 
 
 def test_refresh_of_a_deleted_connector_says_that_it_is_gone(provider: Scripted) -> None:
@@ -235,21 +242,21 @@ def test_refresh_of_a_deleted_connector_says_that_it_is_gone(provider: Scripted)
 
 def test_refresh_shows_a_failed_task_with_its_reason(deployed: Scripted) -> None:
     deployed.fake.fail_task("postgres-sink", "org.x.E: broken\n\tat x")
-    state = deployed.read("postgres-sink", STATE).outs["state"]
+    state = outs(deployed.read("postgres-sink", STATE))["state"]
     assert state == "FAILED: connector RUNNING, task 0 FAILED: E: broken"
 
 
 @pytest.mark.parametrize("task_state", ["RESTARTING", "UNASSIGNED"])
 def test_a_task_that_is_being_moved_is_no_drift(deployed: Scripted, task_state: str) -> None:
     deployed.fake.task_states["postgres-sink"][0]["state"] = task_state
-    assert deployed.read("postgres-sink", STATE).outs["state"] == "RUNNING"
+    assert outs(deployed.read("postgres-sink", STATE))["state"] == "RUNNING"
 
 
 def test_a_connector_without_a_status_is_there_all_the_same(deployed: Scripted) -> None:
     config = deployed.fake.configs["postgres-sink"]
     deployed.fake.next_answers = [(200, config), (404, {"error_code": 404, "message": "No status found"})]
     result = deployed.read("postgres-sink", STATE)
-    assert (result.id, result.outs["state"]) == ("postgres-sink", "no status yet")
+    assert (result.id, outs(result)["state"]) == ("postgres-sink", "no status yet")
 
 
 def test_an_import_is_answered_with_what_to_do_instead(provider: Scripted) -> None:
@@ -264,7 +271,7 @@ def test_update_puts_the_change_and_watches_the_new_tasks_for_longer(deployed: S
     result = deployed.update("postgres-sink", STATE, changed(topics="other"))
     assert deployed.fake.configs["postgres-sink"]["topics"] == "other"
     assert result.outs == changed(topics="other") | {"state": "RUNNING"}
-    assert sum(deployed.clock.sleeps) == deployed.stable_after_change_seconds
+    assert sum(deployed.time.sleeps) == deployed.stable_after_change_seconds
 
 
 def test_an_update_into_failure_is_not_hidden_by_the_old_tasks(deployed: Scripted) -> None:
@@ -279,14 +286,14 @@ def test_an_update_into_failure_is_not_hidden_by_the_old_tasks(deployed: Scripte
 
 def test_update_restarts_failed_tasks_of_an_unchanged_connector(deployed: Scripted) -> None:
     deployed.fake.fail_task("postgres-sink", "org.x.E: broken\n\tat x")
-    assert deployed.update("postgres-sink", STATE, PROPS).outs["state"] == "RUNNING"
+    assert outs(deployed.update("postgres-sink", STATE, PROPS))["state"] == "RUNNING"
     assert not [request for request in deployed.fake.requests if request.startswith("PUT")]
 
 
 @pytest.mark.parametrize("state", ["PAUSED", "STOPPED"])
 def test_update_resumes_a_connector_that_was_paused_by_hand(deployed: Scripted, state: str) -> None:
     deployed.fake.states["postgres-sink"] = state
-    assert deployed.read("postgres-sink", STATE).outs["state"] == state
+    assert outs(deployed.read("postgres-sink", STATE))["state"] == state
     deployed.update("postgres-sink", STATE, PROPS)
     assert "PUT /connectors/postgres-sink/resume" in deployed.fake.requests
 
@@ -299,7 +306,7 @@ def test_update_creates_a_connector_that_was_deleted_by_hand(provider: Scripted)
 def test_update_finds_a_connector_whose_status_is_not_written_yet(deployed: Scripted) -> None:
     config = deployed.fake.configs["postgres-sink"]
     deployed.fake.next_answers = [(200, config), (404, {"error_code": 404, "message": "No status found"})]
-    assert deployed.update("postgres-sink", STATE, PROPS).outs["state"] == "RUNNING"
+    assert outs(deployed.update("postgres-sink", STATE, PROPS))["state"] == "RUNNING"
 
 
 # delete
@@ -380,19 +387,18 @@ class Recorder(pulumi.runtime.Mocks):
         self.resources.append(args)
         return args.name, dict(args.inputs)
 
-    def call(self, _args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        return {}
+    def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
+        raise AssertionError(args.token)
 
 
 def test_the_resource_is_registered_with_its_arguments() -> None:
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder, project="scylla-pg-cdc", stack="test")
 
-    @pulumi.runtime.test
     def program() -> None:
         Connector("sink", ConnectorArgs("postgres-sink", "http://h:8083", RESILIENT_SINK, 1, {"topics": "t"}))
 
-    program()
+    pulumi.runtime.test(program)()
     (resource,) = recorder.resources
     assert resource.typ == "pulumi-python:dynamic/kafka-connect:Connector"
     assert resource.inputs["config"] == {"topics": "t"}

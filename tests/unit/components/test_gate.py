@@ -1,7 +1,7 @@
 import socket
 import struct
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, NoReturn
 
 import pulumi
 import pytest
@@ -23,21 +23,22 @@ PROPS = {
 }
 
 
-def provider(answers: list[str | None]) -> GateProvider:
+class ScriptedGate(GateProvider):
     """A gate in front of an endpoint that gives these answers, the last one for ever; None is ready."""
 
-    class Scripted(GateProvider):
-        clock = FakeClock()
-        asked: ClassVar[list[tuple[Any, ...]]] = []
+    def __init__(self, *answers: str | None) -> None:
+        super().__init__()
+        self.time = FakeClock()
+        self.clock = self.time  # type: ignore[misc]
+        self.asked: list[tuple[Any, ...]] = []
+        self._answers = list(answers)
 
-        def _probe(self, kind: str, address: str, statuses: Sequence[int], timeout_seconds: float) -> None:
-            assert 0 < timeout_seconds <= 5
-            self.asked.append((kind, address, list(statuses)))
-            answer = answers.pop(0) if len(answers) > 1 else answers[0]
-            if answer is not None:
-                raise NotReady(answer)
-
-    return Scripted()
+    def _probe(self, kind: str, address: str, statuses: Sequence[int], timeout_seconds: float) -> None:
+        assert 0 < timeout_seconds <= 5
+        self.asked.append((kind, address, list(statuses)))
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if answer is not None:
+            raise NotReady(answer)
 
 
 def failures(**changes: Any) -> dict[str, str]:
@@ -46,36 +47,36 @@ def failures(**changes: Any) -> dict[str, str]:
 
 
 def test_create_succeeds_at_once_when_the_endpoint_serves() -> None:
-    gate = provider([None])
+    gate = ScriptedGate(None)
     result = gate.create(PROPS)
     assert result.id == "postgres:127.0.0.1:25432"
     assert result.outs == PROPS
-    assert gate.clock.sleeps == []
+    assert gate.time.sleeps == []
 
 
 def test_create_polls_until_the_endpoint_serves() -> None:
-    gate = provider(["ConnectionRefusedError", "starting up", None])
+    gate = ScriptedGate("ConnectionRefusedError", "starting up", None)
     gate.create(PROPS)
     assert gate.asked == [("postgres", "127.0.0.1:25432", [200])] * 3
-    assert len(gate.clock.sleeps) == 2
+    assert len(gate.time.sleeps) == 2
 
 
 def test_create_fails_after_its_timeout_and_says_what_to_do() -> None:
-    gate = provider(["the system is starting up"])
+    gate = ScriptedGate("the system is starting up")
     with pytest.raises(ProviderError) as raised:
         gate.create(PROPS)
     message = str(raised.value)
     for part in ("postgres", "127.0.0.1:25432", "10 s", "the system is starting up", "run the same command again"):
         assert part in message
-    assert sum(gate.clock.sleeps) < 10
+    assert sum(gate.time.sleeps) < 10
 
 
 def test_the_state_has_no_more_than_the_inputs() -> None:
-    assert provider([None]).create(PROPS | {"__provider": "x"}).outs == PROPS
+    assert ScriptedGate(None).create(PROPS | {"__provider": "x"}).outs == PROPS
 
 
 def test_refresh_leaves_a_gate_alone_even_when_the_service_is_down() -> None:
-    gate = provider(["down"])
+    gate = ScriptedGate("down")
     result = gate.read("an-id", PROPS)
     assert (result.id, result.outs) == ("an-id", PROPS)
     assert gate.asked == []
@@ -98,7 +99,7 @@ def test_a_trigger_that_is_not_known_yet_is_a_change() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("timeout_seconds", 99), ("service", "pg")])
 def test_a_changed_timeout_or_name_is_taken_over_without_waiting(name: str, value: Any) -> None:
-    gate = provider(["down"])
+    gate = ScriptedGate("down")
     news = PROPS | {name: value}
     result = gate.diff("id", PROPS, news)
     assert result.changes
@@ -149,19 +150,18 @@ class Recorder(pulumi.runtime.Mocks):
         self.inputs = dict(args.inputs) | {"type": args.typ}
         return args.name, dict(args.inputs)
 
-    def call(self, _args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        return {}
+    def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
+        raise AssertionError(args.token)
 
 
 def test_the_resource_is_registered_with_its_arguments() -> None:
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder, project="scylla-pg-cdc", stack="test")
 
-    @pulumi.runtime.test
     def program() -> None:
         Gate("pg", GateArgs(service="postgres", kind="postgres", address="127.0.0.1:25432", triggers=["id"]))
 
-    program()
+    pulumi.runtime.test(program)()
     assert recorder.inputs.pop("__provider")
     assert recorder.inputs == {
         "type": "pulumi-python:dynamic/gate:Gate",
@@ -204,8 +204,11 @@ def test_an_open_port_with_nobody_behind_it_is_not_ready(kind: str) -> None:
 
 
 def test_an_open_port_that_never_answers_is_not_ready() -> None:
-    silent = tcp_server(lambda connection: connection.recv(1000) and connection.recv(1000))
-    with silent as address, pytest.raises(NotReady, match="TimeoutError"):
+    def listen(connection: socket.socket) -> None:
+        while connection.recv(1000):
+            pass
+
+    with tcp_server(listen) as address, pytest.raises(NotReady, match="TimeoutError"):
         probe("cql", address, (), timeout_seconds=0.2)
 
 

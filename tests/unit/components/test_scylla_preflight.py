@@ -226,6 +226,6 @@ def test_refresh_does_not_fail_when_the_registry_is_down() -> None:
     def down(_url: str) -> Any:
         raise RegistryError("does not answer")
 
-    provider.registry = down  # type: ignore[method-assign]
+    provider.registry = down  # type: ignore[method-assign,assignment]
     state = inputs(registry_url="http://registry:8081") | {"problems": [], "warnings": []}
     assert provider.read("preflight", state).outs == state

@@ -1,5 +1,4 @@
 import ssl
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,7 +52,7 @@ class FakeCluster:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeCluster]]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> type[FakeCluster]:
     fresh = type("FreshCluster", (FakeCluster,), {})
     monkeypatch.setattr(session_module, "Cluster", fresh)
     return fresh

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from components.postgres import target_table as target_table_module
 from components.postgres.table_schema import TargetTableError
 from components.postgres.target_table import TargetTableProvider
 from components.provider_errors import ProviderError
@@ -377,7 +376,7 @@ def test_the_real_connection_has_limits_for_waiting(monkeypatch: pytest.MonkeyPa
         seen.update(parameters)
         yield FakePostgres(ROWS)
 
-    monkeypatch.setattr(target_table_module.psycopg, "connect", connect)
+    monkeypatch.setattr("psycopg.connect", connect)
     tables = {"shop.users": users_table()}
     configured(TargetTableProvider, FakeScylla(tables=tables)).create(inputs())
     assert seen["connect_timeout"] == 10

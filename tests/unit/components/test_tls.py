@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pulumi.dynamic import ConfigureRequest
 
 from components.provider_errors import ProviderError
@@ -100,8 +101,8 @@ def test_a_signed_certificate_serves_and_logs_in_only_where_it_should() -> None:
         signed = Authority.parse(OURS).issue(["kafka-1"], 1, NOW, client=client)
         certificate = x509.load_pem_x509_certificate(signed.certificate_pem.encode())
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        assert (x509.ExtendedKeyUsageOID.CLIENT_AUTH in usages) is client
-        assert x509.ExtendedKeyUsageOID.SERVER_AUTH in usages
+        assert (ExtendedKeyUsageOID.CLIENT_AUTH in usages) is client
+        assert ExtendedKeyUsageOID.SERVER_AUTH in usages
         certificate.verify_directly_issued_by(Authority.parse(OURS).certificate)
 
 
@@ -171,7 +172,8 @@ def test_without_an_authority_the_config_key_is_named() -> None:
 
 def test_clients_trust_the_own_authority_and_those_of_the_configuration() -> None:
     theirs = Authority.parse(OTHERS).certificate_pem
-    assert trusted_pem({}.get) == ""
+    nothing: dict[str, Any] = {}
+    assert trusted_pem(nothing.get) == ""
     assert trusted_pem({AUTHORITY_KEY: OURS, CA_KEY: theirs}.get) == Authority.parse(OURS).certificate_pem + theirs
     assert "PRIVATE KEY" not in trusted_pem({AUTHORITY_KEY: OURS}.get)
 

@@ -7,7 +7,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.config import SettingsError, load_settings
+from infra.config import load_settings
+from infra.config_reader import SettingsError
 from infra.settings import Settings
 from tests.unit.infra.program import in_runtime
 

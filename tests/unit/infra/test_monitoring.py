@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from components.heartbeat import PATH
-from infra.config import SettingsError
+from infra.config_reader import SettingsError
 from tests.unit.infra.program import Program, is_secret, plain, run_program
 
 CONTAINER = "docker:index/container:Container"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.reconcile_job import CONFIG_FILE
-from infra.config import SettingsError
+from infra.config_reader import SettingsError
 from reconcile.model import RepairPolicy
 from reconcile.settings import Settings, load_settings
 from tests.unit.infra.program import Program, is_secret, plain, run_program, strings

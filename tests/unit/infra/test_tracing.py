@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.config import SettingsError
+from infra.config_reader import SettingsError
 from tests.unit.infra.program import Program, run_program
 from tests.unit.infra.test_monitoring import containers, scraped, uploaded
 

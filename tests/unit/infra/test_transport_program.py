@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pulumi.runtime import Mocks
 
 from components.tls.authority import Authority, new_authority
-from infra.config import SettingsError, load_settings
+from infra.config import load_settings
+from infra.config_reader import SettingsError
 from tests.unit.infra.program import Program, in_runtime, is_secret, plain, run_program, strings
 
 AUTHORITY = new_authority("test")
@@ -86,7 +88,7 @@ def load(**overrides: Any) -> Any:
     return loaded[0]
 
 
-class _Nothing:
+class _Nothing(Mocks):
     def new_resource(self, args: Any) -> Any:
         raise AssertionError(args)
 

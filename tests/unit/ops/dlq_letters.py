@@ -32,7 +32,7 @@ ENVELOPE = {
         {"name": "op", "type": ["null", "string"]},
     ],
 }
-SCHEMAS = {1: KEY, 2: ENVELOPE}
+SCHEMAS: dict[int, Any] = {1: KEY, 2: ENVELOPE}
 MS = 1_700_000_000_000
 
 

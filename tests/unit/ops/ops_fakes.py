@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -101,7 +102,7 @@ def fake_workspace(tmp_path: Path, runner: FakeRunner) -> Workspace:
     return Workspace(tmp_path, runner, quiet_progress()[0], environment)
 
 
-RAW_OUTPUTS = {
+RAW_OUTPUTS: dict[str, Any] = {
     "endpoints": {
         "kafka": "127.0.0.1:29092",
         "schema_registry": "http://127.0.0.1:28081",

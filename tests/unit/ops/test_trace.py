@@ -17,6 +17,7 @@ from ops import cli as cli_module
 from ops.errors import OpsError
 from ops.outputs import StackOutputs, Table, parse_outputs
 from ops.traces import cli
+from ops.traces.jaeger import Jaeger
 from ops.traces.way import Way
 from tests.unit.ops.ops_fakes import RAW_OUTPUTS
 
@@ -52,8 +53,11 @@ def span(
 
 def trace(operation: str = "u", more: Sequence[Mapping[str, Any]] = ()) -> list[Mapping[str, Any]]:
     """What the source and the first half of the sink have seen of a row."""
-    where = {"messaging__destination__name": "cdc.shop.users", "messaging__destination__partition__id": "1"}
-    change = {"cdc__table": "shop.users", "cdc__key": "id=a", "cdc__operation": operation}
+    where: dict[str, Any] = {
+        "messaging__destination__name": "cdc.shop.users",
+        "messaging__destination__partition__id": "1",
+    }
+    change: dict[str, Any] = {"cdc__table": "shop.users", "cdc__key": "id=a", "cdc__operation": operation}
     return [
         span("capture", 1, 5400, 0.1, **change, cdc__source__timestamp_us=WRITTEN_US),
         span("cdc.shop.users publish", 2, 5400.2, 3.2, 1, span__kind="producer", **where, messaging__kafka__offset=17),
@@ -166,7 +170,10 @@ def test_a_row_that_waits_in_its_topic_lacks_the_sinks_steps() -> None:
 
 
 def test_what_else_was_sent_meanwhile_is_no_step() -> None:
-    offsets = {"messaging__destination__name": "connect-offsets", "messaging__destination__partition__id": "0"}
+    offsets: dict[str, Any] = {
+        "messaging__destination__name": "connect-offsets",
+        "messaging__destination__partition__id": "0",
+    }
     others = (
         span("connect-offsets publish", 20, 5400.1, 1, 1, span__kind="producer", **offsets),
         span("connect-offsets process", 21, 5400.9, 1, 20, span__kind="consumer", **offsets),
@@ -273,9 +280,8 @@ def test_the_exit_code_tells_whether_the_way_is_there(
             return outputs()
 
     transport = jaeger(found)
-    real = cli.Jaeger
     monkeypatch.setattr(cli, "Workspace", FakeWorkspace)
-    monkeypatch.setattr(cli, "Jaeger", lambda url, _transport: real(url, transport))
+    monkeypatch.setattr(cli, "Jaeger", lambda url, _transport: Jaeger(url, transport))
 
     ran = CliRunner().invoke(
         cli_module.app, ["trace", "--stack", "dev", "--table", "shop.users", "--key", "a", "--format", "json"]

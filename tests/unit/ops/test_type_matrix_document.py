@@ -9,6 +9,7 @@ import pytest
 
 from reconcile.types import postgres_column
 from tests.support import kinds
+from tests.support.pipeline import PROJECT
 
 NATIVE = (
     *("ascii", "bigint", "blob", "boolean", "counter", "date", "decimal", "double", "duration", "float", "inet"),
@@ -48,4 +49,4 @@ def test_long_values_are_cut_and_counted() -> None:
 
 
 def test_the_document_is_named_where_the_tests_write_it() -> None:
-    assert Path("docs/type-matrix.md") == kinds.DOCUMENT.relative_to(kinds.PROJECT)
+    assert Path("docs/type-matrix.md") == kinds.DOCUMENT.relative_to(PROJECT)

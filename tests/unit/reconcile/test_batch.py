@@ -35,7 +35,7 @@ def test_a_log_that_is_too_short_is_refused() -> None:
 def test_a_log_that_is_too_short_falls_back_to_everything_when_asked_to() -> None:
     said: list[str] = []
     events = RunEvents(Lines(None))
-    events.message = said.append  # type: ignore[method-assign] # listens
+    events.message = said.append  # type: ignore[method-assign,assignment] # listens
 
     (outcome,) = run_tables([REQUEST], CONNECTIONS, events, short_log, fallback=Mode.FULL)
 

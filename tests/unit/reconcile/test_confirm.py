@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -174,8 +174,8 @@ def confirm(book: Book, made: Tools, options: Options = FAST) -> None:
 
 
 def test_a_difference_that_stands_while_the_pipeline_passes_is_confirmed_at_the_second_look() -> None:
-    sides, book, told = Sides({1: "new"}, {1: ("old", "700")}), Book(1), []
-    watermark = FakeWatermark()
+    sides, book, watermark = Sides({1: "new"}, {1: ("old", "700")}), Book(1), FakeWatermark()
+    told: list[Any] = []
 
     confirm(book, tools(sides, watermark, found=told.append))
 
@@ -346,7 +346,7 @@ def test_a_pipeline_that_does_not_catch_up_confirms_nothing(passes: Callable[[],
 
 
 def test_the_wait_goes_on_while_the_state_of_the_pipeline_is_not_known() -> None:
-    answers = iter([not_known, lambda: False, lambda: True])
+    answers: Iterator[Callable[[], bool]] = iter([not_known, lambda: False, lambda: True])
 
     def passes() -> bool:
         return next(answers)()

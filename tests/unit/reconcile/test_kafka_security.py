@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import Consumer, KafkaError
 
 from reconcile.errors import ConfigError
 from reconcile.kafka_security import KafkaSecurity, kafka_properties, last_fault
@@ -46,10 +46,13 @@ def test_the_password_is_not_shown() -> None:
     assert "hidden" not in repr(KafkaSecurity(mechanism="PLAIN", username="me", password="hidden"))
 
 
-class Polled:
+class Polled(Consumer):
     """A consumer that has nothing more to say."""
 
-    def poll(self, timeout: float) -> None:
+    def __init__(self) -> None:
+        super().__init__({"group.id": "test"})
+
+    def poll(self, timeout: float = -1) -> None:
         assert timeout == 0
 
 

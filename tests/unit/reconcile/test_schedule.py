@@ -153,7 +153,8 @@ def test_a_database_that_is_down_at_the_start_is_asked_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reconcile.schedule.RETRY_AFTER", timedelta(0))
-    launched, asked = Launched(), []
+    launched = Launched()
+    asked: list[None] = []
 
     def open_store() -> Any:
         asked.append(None)
