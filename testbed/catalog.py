@@ -12,6 +12,7 @@ from components.digest import tree_digest
 REPOSITORY = Path(__file__).resolve().parents[1]
 PREFIX = "scylla-pg-cdc-testbed"
 TAG_LENGTH = 12
+JAVA_BUILD = "testbed/java-build.sh"
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,13 @@ class ImageSource:
 
 def java_project(folder: str) -> tuple[str, ...]:
     """Return what a Maven project's jar is made of, relative to the repository: not its tests and its documents."""
-    parts = ("pom.xml", "build.sh", "bin", "repository", "src/main")
+    parts = ("pom.xml", "bin", "repository", "src/main")
     return tuple(f"{folder}/{part}" for part in parts if (REPOSITORY / folder / part).exists())
+
+
+def java_stand_in(folder: str) -> tuple[str, ...]:
+    """Return what a stand-in's jars are made of: its Maven project, and the script that builds it."""
+    return (JAVA_BUILD, *java_project(folder))
 
 
 def _image(role: str, base: str | None, stand_in: str, *more_sources: str) -> ImageSource:
@@ -49,7 +55,7 @@ TESTBED_IMAGES: Mapping[str, ImageSource] = {
             "kafka-connect-base",
             "jre",
             "Apache Kafka Connect 3.6.1 from Maven Central, Apicurio's Avro converter",
-            *java_project("testbed/avro-converter-standin"),
+            *java_stand_in("testbed/avro-converter-standin"),
         ),
         _image(
             "connect-plugins",
@@ -57,13 +63,13 @@ TESTBED_IMAGES: Mapping[str, ImageSource] = {
             "Debezium's JDBC sink with our plug-in; a stand-in for ScyllaDB's source connector",
             "images/kafka-connect/stage-plugins.sh",
             *java_project("images/kafka-connect/plugin"),
-            *java_project("testbed/scylla-source-standin"),
+            *java_stand_in("testbed/scylla-source-standin"),
         ),
         _image(
             "scylla",
             "jre",
             "Apache Cassandra 5.0 that writes ScyllaDB's CDC log",
-            *java_project("testbed/scylla-standin"),
+            *java_stand_in("testbed/scylla-standin"),
         ),
         _image("postgres", "base", "Debian's PostgreSQL 15"),
         _image("vault", "base", "Vault 1.15.2 built from its Go module, without web UI", "testbed/toolchain/vault"),

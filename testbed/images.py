@@ -12,7 +12,16 @@ from pathlib import Path
 from components.digest import IGNORED_NAMES, tree_digest
 from testbed import cache, debian, host, toolchain
 from testbed.cache import Progress, say
-from testbed.catalog import REPOSITORY, TESTBED_IMAGES, ImageSource, digest, java_project, testbed_image
+from testbed.catalog import (
+    JAVA_BUILD,
+    REPOSITORY,
+    TESTBED_IMAGES,
+    ImageSource,
+    digest,
+    java_project,
+    java_stand_in,
+    testbed_image,
+)
 
 STAND_IN_LABEL = "scylla-pg-cdc.stand-in"
 DIGEST_LABEL = "scylla-pg-cdc.digest"
@@ -105,13 +114,13 @@ def _maven_libraries(role: str) -> Callable[[Path, Progress], None]:
     return stage
 
 
-def _built(name: str, script: str, sources: Sequence[str], target: str) -> Callable[[Path, Progress], None]:
-    """Stage what `SCRIPT OUT_DIR` makes of its sources as the folder `target`."""
+def _built(name: str, command: Sequence[str], sources: Sequence[str], target: str) -> Callable[[Path, Progress], None]:
+    """Stage what `COMMAND OUT_DIR` makes of its sources as the folder `target`; all are relative to the repository."""
 
     def stage(context: Path, progress: Progress) -> None:
         def run_script(directory: Path) -> None:
             host.require("mvn", progress)
-            host.run(REPOSITORY / script, directory / "out")
+            host.run(*(REPOSITORY / word for word in command), directory / "out")
 
         key = _key(*(REPOSITORY / source for source in sources))
         _link(cache.entry(name, key, run_script, progress) / "out", context / target)
@@ -119,26 +128,27 @@ def _built(name: str, script: str, sources: Sequence[str], target: str) -> Calla
     return stage
 
 
+def _java_stand_in(name: str, target: str) -> Callable[[Path, Progress], None]:
+    """Stage a stand-in's jars."""
+    project = f"testbed/{name}"
+    return _built(name, (JAVA_BUILD, project), java_stand_in(project), target)
+
+
 def _scylla(context: Path, progress: Progress) -> None:
-    project = "testbed/scylla-standin"
-    _built("scylla-standin", f"{project}/build.sh", java_project(project), "lib")(context, progress)
-    shutil.copytree(REPOSITORY / project / "bin", context / "bin")
+    _java_stand_in("scylla-standin", "lib")(context, progress)
+    shutil.copytree(REPOSITORY / "testbed/scylla-standin/bin", context / "bin")
 
 
 def _connect_base(context: Path, progress: Progress) -> None:
-    project = "testbed/avro-converter-standin"
     _maven_libraries("kafka-connect-base")(context, progress)
-    _built("avro-converter-standin", f"{project}/build.sh", java_project(project), "converter")(context, progress)
+    _java_stand_in("avro-converter-standin", "converter")(context, progress)
 
 
 def _connect_plugins(context: Path, progress: Progress) -> None:
     ours = "images/kafka-connect"
-    source = "testbed/scylla-source-standin"
     stage = f"{ours}/stage-plugins.sh"
-    _built("connect-plugins", stage, (stage, *java_project(f"{ours}/plugin")), "plugins")(context, progress)
-    _built("scylla-source-standin", f"{source}/build.sh", java_project(source), "plugins/scylla-source")(
-        context, progress
-    )
+    _built("connect-plugins", [stage], (stage, *java_project(f"{ours}/plugin")), "plugins")(context, progress)
+    _java_stand_in("scylla-source-standin", "plugins/scylla-source")(context, progress)
 
 
 def _go_server(name: str) -> Callable[[Path, Progress], None]:

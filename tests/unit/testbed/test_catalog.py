@@ -83,6 +83,15 @@ def test_a_change_in_a_java_project_changes_the_tag_of_the_image_that_carries_it
     assert {role for role in before if before[role] != after[role]} == {"connect-plugins"}
 
 
+def test_a_change_of_how_stand_ins_are_built_changes_the_tags_of_those_that_carry_one(checkout: Path) -> None:
+    before = tags()
+    (checkout / "testbed/java-build.sh").write_text("exit 1")
+    after = tags()
+
+    changed = {role for role in before if before[role] != after[role]}
+    assert {"scylla", "kafka-connect-base", "connect-plugins"} <= changed
+
+
 def test_tests_and_documents_of_a_java_project_are_no_part_of_an_image() -> None:
     sources = catalog.java_project("testbed/scylla-standin")
 

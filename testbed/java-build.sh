@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Usage: build.sh OUT_DIR - builds the jar and leaves it with all jars that it needs at run time in OUT_DIR.
+# Usage: java-build.sh PROJECT OUT_DIR - builds a Maven project's jar and leaves it with all jars that it needs in OUT_DIR.
 set -euo pipefail
-project=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-out=${1:?usage: build.sh OUT_DIR}
+usage='usage: java-build.sh PROJECT OUT_DIR'
+project=${1:?$usage}
+out=${2:?$usage}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
