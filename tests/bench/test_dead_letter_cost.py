@@ -16,7 +16,8 @@ from components.kafka_connect.configs import DebeziumJdbcSinkConfig
 from components.postgres.roles import OWNER
 from ops.demo_rows import INSERT_USER, user_row
 from tests.support.figures import show
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.bench]
 

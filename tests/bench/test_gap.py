@@ -11,7 +11,8 @@ from psycopg import sql
 
 from ops.demo_rows import INSERT_USER, new_id, user_row
 from tests.support.figures import show
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.bench]
 

@@ -11,7 +11,8 @@ from psycopg import sql
 from tests.support.burst import DEADLINE_SECONDS, count, ends, produced_between, write_burst
 from tests.support.connect_rest import forget_offsets, resume, stop
 from tests.support.figures import show
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.bench]
 

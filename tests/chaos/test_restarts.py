@@ -6,7 +6,8 @@ import pytest
 from psycopg import sql
 
 from ops.demo_rows import INSERT_USER, new_id, user_row
-from tests.support.pipeline import STACK, Pipeline, bring_up, run, wait_until
+from tests.support.pipeline import STACK, Pipeline, bring_up, run
+from tests.support.waiting import wait_until
 from tests.support.writer import writing
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]

@@ -16,8 +16,9 @@ import pytest
 from cassandra.cluster import Session
 
 from ops.demo_rows import INSERT_USER, new_id, user_row
-from tests.support.pipeline import Pipeline, run, wait_until
+from tests.support.pipeline import Pipeline, run
 from tests.support.vault import VaultApi, administrator, is_sealed, rendered_password, restarts
+from tests.support.waiting import wait_until
 from tests.support.writer import RETRIED, BackgroundWriter, writing
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]

@@ -20,7 +20,8 @@ from components.postgres.roles import WRITER
 from ops.demo_rows import INSERT_USER, UPDATE_AGE, new_id, user_row
 from tests.support.dead_letters import dead_letters
 from tests.support.failure_watch import no_task_fails
-from tests.support.pipeline import Pipeline, run, wait_until
+from tests.support.pipeline import Pipeline, run
+from tests.support.waiting import wait_until
 from tests.support.writer import Writer, writing
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]

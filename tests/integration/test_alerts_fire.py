@@ -17,8 +17,9 @@ import pytest
 
 from tests.support.connect_rest import pause, resume
 from tests.support.dead_letters import dead_letters
-from tests.support.pipeline import Pipeline, run, wait_until
+from tests.support.pipeline import Pipeline, run
 from tests.support.prometheus import Prometheus
+from tests.support.waiting import wait_until
 from tests.support.writer import writing
 
 pytestmark = pytest.mark.integration

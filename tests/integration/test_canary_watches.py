@@ -14,9 +14,10 @@ from cassandra.cluster import Cluster, Session
 
 from ops.progress import Progress
 from ops.smoke import run_smoke
-from tests.support.pipeline import Pipeline, run, wait_until
+from tests.support.pipeline import Pipeline, run
 from tests.support.prometheus import Prometheus
 from tests.support.vault import rendered_login
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,9 @@ import pytest
 from ops.dashboards.__main__ import FOLDER
 from ops.screenshot import PANELS
 from tests.support.commands import reconcile
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline
 from tests.support.prometheus import Prometheus
+from tests.support.waiting import wait_until
 from tests.support.writer import writing
 
 pytestmark = pytest.mark.integration

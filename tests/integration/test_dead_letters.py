@@ -26,7 +26,7 @@ from tests.support.commands import cdc, reconcile
 from tests.support.dead_letters import DeadLetters, dead_letters
 from tests.support.facts_writer import write
 from tests.support.failure_watch import no_task_fails
-from tests.support.pipeline import Pipeline, run, wait_until
+from tests.support.pipeline import Pipeline, run
 from tests.support.refused import (
     CONSTRAINTS,
     CURES,
@@ -41,6 +41,7 @@ from tests.support.refused import (
     insert_statement,
     values,
 )
+from tests.support.waiting import wait_until
 from tests.support.writer import PAUSE_SECONDS, RETRIED, BackgroundWriter
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from components.hardening import MAX_PROCESSES, TO_ANOTHER_USER, TO_OWN_VOLUMES
-from tests.support.pipeline import Pipeline, run, wait_until
+from tests.support.pipeline import Pipeline, run
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.pipeline import PROJECT, Pipeline, wait_until
+from tests.support.pipeline import PROJECT, Pipeline
 from tests.support.prometheus import Prometheus
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

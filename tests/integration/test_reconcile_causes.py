@@ -17,8 +17,9 @@ from cassandra.util import uuid_from_time
 
 from reconcile.topic import topic_opener
 from tests.support.databases import pipeline_settings, wait_passed
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline
 from tests.support.reconcile_cli import Ended, Found, ReconcileCli, since
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -22,7 +22,8 @@ from cassandra.cluster import Cluster, Session
 
 from components.tls.trust import ca_path
 from tests.support.databases import pipeline_settings
-from tests.support.pipeline import PROJECT, STACK, Pipeline, run, wait_until
+from tests.support.pipeline import PROJECT, STACK, Pipeline, run
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -23,7 +23,7 @@ from reconcile.store import Store
 from reconcile.target import TargetClient
 from reconcile.undo import UndoResult
 from tests.support.databases import both_clients, wait_passed
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline
 from tests.support.repair_races import (
     APPLICATION,
     CQL,
@@ -38,6 +38,7 @@ from tests.support.repair_races import (
     Sink,
     version,
 )
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

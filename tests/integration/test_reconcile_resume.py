@@ -17,8 +17,9 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
 from reconcile.store import Store
-from tests.support.pipeline import PROJECT, Pipeline, wait_until
+from tests.support.pipeline import PROJECT, Pipeline
 from tests.support.reconcile_cli import Ended, ReconcileCli
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

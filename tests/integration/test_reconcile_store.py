@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -24,6 +23,7 @@ from reconcile.request import RunRequest
 from reconcile.store import Connection, Store
 from reconcile.target import TargetClient
 from tests.support.pipeline import Pipeline
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -308,9 +308,7 @@ def test_a_lock_that_went_to_another_process_stops_the_run(
     with TableLock(connect, SCHEMA, "ks.t") as lock:
         before = store.run(journal.run_id).heartbeat_at
         lock.beat(journal.run_id, journal.owner, end)
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while store.run(journal.run_id).heartbeat_at == before:
-            assert time.monotonic() < deadline, "no heartbeat"
+        wait_until("a heartbeat", lambda: store.run(journal.run_id).heartbeat_at != before, DEADLINE_SECONDS)
 
         Journal.resume(store, crashed(store, journal), "f", RepairPolicy.NONE)
         assert ended.wait(DEADLINE_SECONDS)
@@ -332,9 +330,6 @@ def test_a_lock_comes_back_with_its_connection(store: Store, connect: Connect, m
     with TableLock(connect_and_keep, SCHEMA, "ks.t") as lock:
         lock.beat(journal.run_id, journal.owner, never)
         end_backend(connect, opened[0])
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while len(opened) < 2:
-            assert time.monotonic() < deadline, "the lock was not taken again"
-            store.rows("SELECT 1")
+        wait_until("the lock is taken again", lambda: len(opened) > 1, DEADLINE_SECONDS)
         with pytest.raises(AlreadyRunningError):
             TableLock(connect, SCHEMA, "ks.t").__enter__()

@@ -17,7 +17,8 @@ from components.registry_client import subjects_of
 from components.scylla.metadata import SourceColumn, SourceTable, read_source_table
 from ops.databases import open_scylla
 from ops.dlq.queue import Kafka
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

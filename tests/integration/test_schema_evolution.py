@@ -35,7 +35,8 @@ from tests.support.evolving import (
     wait_for_marker,
 )
 from tests.support.failure_watch import no_task_fails
-from tests.support.pipeline import Pipeline, bring_up, wait_until
+from tests.support.pipeline import Pipeline, bring_up
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -16,7 +16,8 @@ from cassandra.query import BatchStatement, SimpleStatement
 from ops.demo_rows import DELETE_USER, INSERT_USER, UPDATE_AGE, now, user_row
 from ops.outputs import Table
 from tests.support.compare import source_rows, target_rows
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

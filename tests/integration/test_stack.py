@@ -11,7 +11,8 @@ import pytest
 
 from components.tls.trust import client_context
 from tests.support.commands import cdc
-from tests.support.pipeline import Pipeline, bring_up, run, wait_until
+from tests.support.pipeline import Pipeline, bring_up, run
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -35,8 +35,9 @@ from ops.traces.key import key_text
 from ops.traces.way import Way
 from tests.support.commands import cdc, reconcile
 from tests.support.dead_letters import dead_letters
-from tests.support.pipeline import Pipeline, run, wait_until
+from tests.support.pipeline import Pipeline, run
 from tests.support.reconfigured import reconfigured
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -26,7 +26,8 @@ from ops.errors import OpsError
 from ops.outputs import Login, StackOutputs
 from ops.schema.check import open_registry
 from tests.support.commands import cdc
-from tests.support.pipeline import TLS, Pipeline, run, wait_until
+from tests.support.pipeline import TLS, Pipeline, run
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(not TLS, reason="the stack is without TLS: make test-tls")]
 

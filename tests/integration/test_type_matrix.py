@@ -16,7 +16,8 @@ from tests.support import kinds
 from tests.support.commands import reconcile, schema_findings
 from tests.support.dead_letters import DeadLetters, dead_letters
 from tests.support.kinds import CASES, KINDS, REFUSED_TYPES, TABLE, Kind
-from tests.support.pipeline import Pipeline, bring_up, wait_until
+from tests.support.pipeline import Pipeline, bring_up
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -10,9 +10,10 @@ import pytest
 
 from components.vault import audit
 from tests.support.commands import cdc
-from tests.support.pipeline import Pipeline, run, wait_until
+from tests.support.pipeline import Pipeline, run
 from tests.support.secrets_scan import scan, stack_secrets
 from tests.support.vault import administrator, audit_entries, audit_text, is_sealed
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,8 @@ import httpx
 
 from components.tls.trust import client_context
 from ops.outputs import StackOutputs
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline
+from tests.support.waiting import wait_until
 
 TIMEOUT_SECONDS = 60
 

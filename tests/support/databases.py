@@ -19,7 +19,8 @@ from reconcile.source import SourceClient
 from reconcile.target import TargetClient
 from reconcile.topic import topic_opener
 from reconcile.watermark import Barrier, NotKnownError, open_watermark
-from tests.support.pipeline import Pipeline, wait_until
+from tests.support.pipeline import Pipeline
+from tests.support.waiting import wait_until
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from components.scylla.metadata import SourceTable, read_source_table
 from components.scylla.session import Credentials, open_session
 from components.scylla.table import create_statement
 from tests.support.commands import reconcile
-from tests.support.pipeline import PROJECT, STACK, Pipeline, wait_until
+from tests.support.pipeline import PROJECT, STACK, Pipeline
+from tests.support.waiting import wait_until
 from tests.support.writer import PAUSE_SECONDS, RETRIED, BackgroundWriter
 
 TABLE = "lab.evolving"

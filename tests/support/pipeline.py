@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import httpx
 import psycopg
@@ -34,8 +34,7 @@ from ops.pulumi_cli import PulumiCli
 from ops.workspace import Workspace, cache_dir
 from reconcile.tls import cql_options
 from tests.support import lab
-
-T = TypeVar("T")
+from tests.support.waiting import POLL_SECONDS, wait_until
 
 PROJECT = Path(__file__).parents[2]
 STACK = os.environ.get("CDC_TEST_STACK", "ci")
@@ -45,7 +44,6 @@ are below 32768, where Linux begins to hand out ports to clients."""
 TLS = os.environ.get("CDC_TEST_TLS") == "1"
 """Whether the stack's servers take TLS and logins only (`make test-tls`)."""
 UP_TIMEOUT_SECONDS = 60 * 60
-POLL_SECONDS = 0.1
 CQL_TIMEOUT_SECONDS = 30
 
 
@@ -91,17 +89,6 @@ def claim_stack() -> IO[str]:
 def bring_up() -> None:
     """The command that users type, on the tests' stack."""
     run(f"{sys.prefix}/bin/cdc", "up", "--stack", STACK, timeout_seconds=UP_TIMEOUT_SECONDS)
-
-
-def wait_until(what: str, check: Callable[[], T], deadline_seconds: float = 120) -> T:
-    """Poll until `check` returns something true; the error says what was waited for."""
-    deadline = time.monotonic() + deadline_seconds
-    while True:
-        result = check()
-        if result:
-            return result
-        assert time.monotonic() < deadline, f"{what}: not within {deadline_seconds} s"
-        time.sleep(POLL_SECONDS)
 
 
 @dataclass

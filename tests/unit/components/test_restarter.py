@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +11,8 @@ import httpx
 
 from components.kafka_connect.restarter import SCRIPT
 from tests.fake_vault import served
-
-DEADLINE_SECONDS = 30
+from tests.support.scripts import DEADLINE_SECONDS, script_running, wait_for_heartbeats
+from tests.support.waiting import wait_until
 
 
 @dataclass
@@ -44,30 +41,21 @@ class FakeConnect:
 
 
 @contextmanager
-def watching(connect: FakeConnect, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def watching(connect: FakeConnect, folder: Path) -> Iterator[None]:
     """The script on two files: `a` for the connector `source`, `b` for `sink`."""
-    with served(connect) as url, (folder / "log").open("wb") as log:
+    with served(connect) as url:
         env = {
             "CONNECT_URL": url,
             "WATCHED": f"{folder}/a=source {folder}/b=sink",
             "GRACE_SECONDS": "0",
             "HEARTBEAT_FILE": str(folder / "heartbeat"),
         }
-        process = subprocess.Popen(
-            ["bash", "-c", SCRIPT.read_text()], env=os.environ | env, stdout=log, stderr=log, process_group=0
-        )
-        try:
-            yield process
-        finally:
-            os.killpg(process.pid, 9)
-            process.wait()
+        with script_running(["bash", "-c", SCRIPT.read_text()], env, folder / "log"):
+            yield
 
 
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def wait_for_log(folder: Path, text: str, times: int = 1) -> None:
+    wait_until(f"'{text}' is in the log", lambda: log_lines(folder, text) == times, DEADLINE_SECONDS)
 
 
 def log_lines(folder: Path, text: str) -> int:
@@ -79,11 +67,11 @@ def test_only_the_connector_whose_file_changed_is_restarted(tmp_path: Path) -> N
     (tmp_path / "a").write_text("one")
     (tmp_path / "b").write_text("one")
     with watching(connect, tmp_path):
-        wait_for(lambda: log_lines(tmp_path, "runs with its new login") == 2)
+        wait_for_log(tmp_path, "runs with its new login", 2)
         assert sorted(connect.restarts) == ["sink", "source"]
 
         (tmp_path / "b").write_text("two")
-        wait_for(lambda: log_lines(tmp_path, "sink runs with its new login") == 2)
+        wait_for_log(tmp_path, "sink runs with its new login", 2)
 
     assert sorted(connect.restarts) == ["sink", "sink", "source"]
 
@@ -92,7 +80,7 @@ def test_a_connector_that_fails_with_its_new_login_is_restarted_again(tmp_path: 
     connect = FakeConnect(states={"source": [*["FAILED"] * 7, "RUNNING"]})
     (tmp_path / "a").write_text("one")
     with watching(connect, tmp_path):
-        wait_for(lambda: log_lines(tmp_path, "source runs with its new login") == 1)
+        wait_for_log(tmp_path, "source runs with its new login")
 
     assert connect.restarts == ["source", "source"]
     assert log_lines(tmp_path, "once more in 1 s") == 1
@@ -102,7 +90,7 @@ def test_a_worker_that_rebalances_is_asked_again(tmp_path: Path) -> None:
     connect = FakeConnect(states={"source": ["RUNNING"]}, refuse=[409, 500])
     (tmp_path / "a").write_text("one")
     with watching(connect, tmp_path):
-        wait_for(lambda: log_lines(tmp_path, "source runs with its new login") == 1)
+        wait_for_log(tmp_path, "source runs with its new login")
 
     assert connect.restarts == ["source"]
 
@@ -111,13 +99,11 @@ def test_a_connector_that_is_not_there_yet_needs_no_restart(tmp_path: Path) -> N
     connect = FakeConnect()
     (tmp_path / "a").write_text("one")
     with watching(connect, tmp_path):
-        wait_for(lambda: log_lines(tmp_path, "source runs with its new login") == 1)
+        wait_for_log(tmp_path, "source runs with its new login")
 
     assert connect.restarts == []
 
 
 def test_it_gives_signs_of_life_that_prometheus_takes_for_a_list_without_targets(tmp_path: Path) -> None:
     with watching(FakeConnect(), tmp_path):
-        wait_for(lambda: (tmp_path / "heartbeat").exists() and (tmp_path / "heartbeat").read_text() == "[]\n")
-        (tmp_path / "heartbeat").unlink()
-        wait_for((tmp_path / "heartbeat").exists)
+        wait_for_heartbeats(tmp_path / "heartbeat")

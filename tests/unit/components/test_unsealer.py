@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from components.vault.unsealer import SCRIPT
+from tests.support.scripts import DEADLINE_SECONDS, script_running, wait_for_heartbeats
+from tests.support.waiting import wait_until
 
-DEADLINE_SECONDS = 30
 VAULT = """#!/bin/sh
 case "$*" in
     status) exit "$(cat "$FOLDER/status")" ;;
@@ -37,32 +36,19 @@ def unsealing(folder: Path, status: str) -> Iterator[None]:
         "HEARTBEAT_FILE": str(folder / "heartbeat"),
         "INTERVAL_SECONDS": "0.05",
     }
-    process = subprocess.Popen(["sh", str(SCRIPT)], env=env, stdout=subprocess.DEVNULL, process_group=0)
-    try:
+    with script_running(["sh", str(SCRIPT)], env, folder / "log"):
         yield
-    finally:
-        os.killpg(process.pid, 9)
-        process.wait()
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_sealed_server_is_opened(tmp_path: Path) -> None:
     with unsealing(tmp_path, SEALED):
-        wait_for((tmp_path / "open").exists)
+        wait_until("the server is open", (tmp_path / "open").exists, DEADLINE_SECONDS)
 
     assert (tmp_path / "status").read_text().strip() == OPEN
 
 
 def test_a_server_that_is_away_is_no_open_one_and_the_unsealer_lives_on(tmp_path: Path) -> None:
     with unsealing(tmp_path, AWAY):
-        for _ in range(2):
-            wait_for(lambda: (tmp_path / "heartbeat").exists() and (tmp_path / "heartbeat").read_text() == "[]\n")
-            (tmp_path / "heartbeat").unlink()
+        wait_for_heartbeats(tmp_path / "heartbeat")
 
         assert not (tmp_path / "open").exists()

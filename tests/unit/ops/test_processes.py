@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from ops.errors import OpsError
 from ops.processes import NOT_FOUND, TIMED_OUT, Processes
 from ops.progress import Progress
+from tests.support.waiting import wait_until
 from tests.unit.ops.ops_fakes import quiet_progress
 
 
@@ -48,10 +48,7 @@ def test_streamed_lines_come_in_order_with_errors_among_them(processes: Processe
 def test_a_background_program_writes_to_its_log(processes: Processes, tmp_path: Path) -> None:
     log = tmp_path / "log"
     processes.start([sys.executable, "-c", "print('ready')"], log)
-    deadline = time.monotonic() + 10
-    while log.read_text() != "ready\n" and time.monotonic() < deadline:
-        pass
-    assert log.read_text() == "ready\n"
+    wait_until("the program has written", lambda: log.read_text() == "ready\n", deadline_seconds=10)
 
 
 def test_a_failed_program_becomes_an_error_with_its_own_words(processes: Processes) -> None:
@@ -82,7 +79,4 @@ def test_a_long_step_gives_a_heartbeat_with_what_it_does() -> None:
     progress = Progress(quiet.console, heartbeat_seconds=0.01)
     with progress.step("images") as step:
         step.note("building [kafka]")
-        deadline = time.monotonic() + 10
-        while "building [kafka]" not in text.getvalue() and time.monotonic() < deadline:
-            pass
-    assert "so far: building [kafka]" in text.getvalue()
+        wait_until("a heartbeat", lambda: "so far: building [kafka]" in text.getvalue(), deadline_seconds=10)

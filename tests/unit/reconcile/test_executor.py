@@ -16,6 +16,7 @@ from reconcile.errors import ConfigError
 from reconcile.executor import DaskExecutor, Done, LocalExecutor
 from reconcile.model import ScanOptions, SourceSettings, TargetSettings, Unit, UnitCounts, UnitKind, UnitResult
 from reconcile.work import UnitError, WorkContext
+from tests.support.waiting import wait_until
 from tests.unit.reconcile.plans import column, plan
 
 CONTEXT = WorkContext("run", SourceSettings(()), TargetSettings("h"), plan(column("id", "int")), ScanOptions())
@@ -49,10 +50,12 @@ def unit(number: int) -> Unit:
 
 def finish(executor: LocalExecutor, units: int) -> list[Done]:
     ended: list[Done] = []
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while len(ended) < units:
-        assert time.monotonic() < deadline, f"{len(ended)} of {units} units ended"
-        ended += executor.completed(1.0)
+
+    def all_ended() -> bool:
+        ended.extend(executor.completed(1.0))
+        return len(ended) >= units
+
+    wait_until(f"{units} units end", all_ended, DEADLINE_SECONDS)
     return ended
 
 
@@ -120,9 +123,7 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
         parent.kill()
     assert workers
 
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while alive := [worker for worker in workers if Path(f"/proc/{worker}").exists()]:
-        assert time.monotonic() < deadline, f"{alive} live on"
+    wait_until("the workers end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), DEADLINE_SECONDS)
 
 
 def test_passwords_do_not_go_through_dask() -> None:

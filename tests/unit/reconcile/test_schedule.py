@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -23,6 +22,7 @@ from reconcile.model import Mode, RepairPolicy
 from reconcile.records import RunState
 from reconcile.schedule import Child, ScheduledRuns, arguments, resumptions, upcoming
 from reconcile.settings import Schedule, Settings, load_settings
+from tests.support.waiting import wait_until
 from tests.unit.reconcile.fake_store import NOW, FakeStore, run_record
 from tests.unit.reconcile.runs import config_file
 
@@ -222,10 +222,7 @@ def test_a_run_in_progress_reaches_its_checkpoint_when_the_service_stops(child: 
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(child(["0", "wait"])))
     thread.start()
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not (tmp_path / "ready").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until("the run has begun", (tmp_path / "ready").exists, DEADLINE_SECONDS)
 
     child.stop()
     thread.join(DEADLINE_SECONDS)
