@@ -5,7 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -54,6 +54,34 @@ def free_address() -> str:
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
+@contextmanager
+def served(answer: Callable[[httpx.Request], httpx.Response]) -> Iterator[str]:
+    """A real port behind which a handler of `httpx.MockTransport` answers; yields the URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            request = httpx.Request(self.command, f"http://fake{self.path}", headers=dict(self.headers), content=body)
+            response = answer(request)
+            self.send_response(response.status_code)
+            self.send_header("Content-Length", str(len(response.content)))
+            self.end_headers()
+            self.wfile.write(response.content)
+
+        do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 - the names http.server asks for
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 Answer = tuple[int, Any]
 """HTTP status and JSON body; None stands for an empty body."""
 
@@ -88,45 +116,19 @@ class FakeConnect:
         return 404, {"error_code": 404, "message": "HTTP 404 Not Found"}
 
     def transport(self) -> httpx.MockTransport:
-        def answer(request: httpx.Request) -> httpx.Response:
-            self.headers.append(dict(request.headers))
-            body = json.loads(request.content) if request.content else None
-            path, _, query = request.url.raw_path.decode().partition("?")
-            status, content = self.handle(request.method, path, query, body)
-            return httpx.Response(status, content=b"") if content is None else httpx.Response(status, json=content)
+        """The API for a client in this process."""
+        return httpx.MockTransport(self._respond)
 
-        return httpx.MockTransport(answer)
-
-    @contextmanager
-    def serve(self) -> Iterator[str]:
+    def serve(self) -> AbstractContextManager[str]:
         """The same over a real port; yields the URL."""
-        fake = self
+        return served(self._respond)
 
-        class Handler(BaseHTTPRequestHandler):
-            def _answer(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                body = json.loads(self.rfile.read(length)) if length else None
-                fake.headers.append({name.lower(): value for name, value in self.headers.items()})
-                path, _, query = self.path.partition("?")
-                status, content = fake.handle(self.command, path, query, body)
-                data = b"" if content is None else json.dumps(content).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 - the names http.server asks for
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            server.server_close()
+    def _respond(self, request: httpx.Request) -> httpx.Response:
+        self.headers.append(dict(request.headers))
+        body = json.loads(request.content) if request.content else None
+        path, _, query = request.url.raw_path.decode().partition("?")
+        status, content = self.handle(request.method, path, query, body)
+        return httpx.Response(status, content=b"") if content is None else httpx.Response(status, json=content)
 
     def fail_task(self, name: str, trace: str) -> None:
         self.task_states[name][0] = {"id": 0, "state": "FAILED", "worker_id": "w:8083", "trace": trace}

@@ -12,7 +12,8 @@ from components.vault.database import PostgresAccessProvider, ScyllaAccessProvid
 from components.vault.init import AdminTokenProvider, VaultInitProvider
 from components.vault.secret_id import WrappedSecretIdProvider
 from tests.contract.dynamic_server import DynamicServer, pickled
-from tests.fake_vault import FakeVault, served
+from tests.doubles import served
+from tests.fake_vault import FakeVault
 
 SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
 

@@ -1,8 +1,7 @@
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
-import pulumi
 import pytest
 from pulumi.dynamic import Config, ConfigureRequest, CreateResult, ReadResult, UpdateResult
 from pulumi.output import Unknown
@@ -13,6 +12,7 @@ from components.kafka_connect.connector import Connector, ConnectorArgs, Connect
 from components.kafka_connect.property_names import CONFLUENT_SINK, RESILIENT_SINK
 from components.provider_errors import ProviderError
 from tests.doubles import FakeClock, FakeConnect
+from tests.unit.components.mock_engine import declared
 
 PROPS: dict[str, Any] = {
     "name": "postgres-sink",
@@ -379,27 +379,9 @@ def test_arguments_can_be_made_from_a_typed_configuration() -> None:
     assert (args.tasks_max, args.config) == (1, config.to_config())
 
 
-class Recorder(pulumi.runtime.Mocks):
-    def __init__(self) -> None:
-        self.resources: list[pulumi.runtime.MockResourceArgs] = []
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        self.resources.append(args)
-        return args.name, dict(args.inputs)
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
-        raise AssertionError(args.token)
-
-
 def test_the_resource_is_registered_with_its_arguments() -> None:
-    recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="scylla-pg-cdc", stack="test")
-
-    def program() -> None:
-        Connector("sink", ConnectorArgs("postgres-sink", "http://h:8083", RESILIENT_SINK, 1, {"topics": "t"}))
-
-    pulumi.runtime.test(program)()
-    (resource,) = recorder.resources
+    args = ConnectorArgs("postgres-sink", "http://h:8083", RESILIENT_SINK, 1, {"topics": "t"})
+    (resource,) = declared(lambda: Connector("sink", args))
     assert resource.typ == "pulumi-python:dynamic/kafka-connect:Connector"
     assert resource.inputs["config"] == {"topics": "t"}
     assert "state" not in resource.inputs

@@ -1,9 +1,8 @@
 import socket
 import struct
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-import pulumi
 import pytest
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import UNKNOWN
@@ -12,6 +11,7 @@ from components.gate import Gate, GateArgs, GateProvider
 from components.probes import NotReady, honours_proxies, probe, split_address
 from components.provider_errors import ProviderError
 from tests.doubles import FakeClock, FakeConnect, free_address, tcp_server
+from tests.unit.components.mock_engine import declared
 
 PROPS = {
     "service": "postgres",
@@ -142,29 +142,13 @@ def test_values_that_a_preview_does_not_know_are_not_judged() -> None:
         assert failures(kind=unknown, address=unknown, timeout_seconds=unknown) == {}
 
 
-class Recorder(pulumi.runtime.Mocks):
-    def __init__(self) -> None:
-        self.inputs: dict[str, Any] = {}
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        self.inputs = dict(args.inputs) | {"type": args.typ}
-        return args.name, dict(args.inputs)
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
-        raise AssertionError(args.token)
-
-
 def test_the_resource_is_registered_with_its_arguments() -> None:
-    recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="scylla-pg-cdc", stack="test")
-
-    def program() -> None:
-        Gate("pg", GateArgs(service="postgres", kind="postgres", address="127.0.0.1:25432", triggers=["id"]))
-
-    pulumi.runtime.test(program)()
-    assert recorder.inputs.pop("__provider")
-    assert recorder.inputs == {
-        "type": "pulumi-python:dynamic/gate:Gate",
+    args = GateArgs(service="postgres", kind="postgres", address="127.0.0.1:25432", triggers=["id"])
+    (resource,) = declared(lambda: Gate("pg", args))
+    assert resource.typ == "pulumi-python:dynamic/gate:Gate"
+    inputs = dict(resource.inputs)
+    assert inputs.pop("__provider")
+    assert inputs == {
         "service": "postgres",
         "kind": "postgres",
         "address": "127.0.0.1:25432",

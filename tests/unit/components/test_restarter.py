@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from components.kafka_connect.restarter import SCRIPT
-from tests.fake_vault import served
+from tests.doubles import served
 from tests.support.scripts import DEADLINE_SECONDS, script_running, wait_for_heartbeats
 from tests.support.waiting import wait_until
 

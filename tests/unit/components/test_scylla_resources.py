@@ -1,7 +1,7 @@
 """What the resource classes hand to the engine."""
 
 import base64
-from typing import Any, NoReturn
+from typing import Any
 
 import pulumi
 import pytest
@@ -18,6 +18,7 @@ from components.scylla.superuser import (
     SuperuserPasswordProvider,
 )
 from components.scylla.table import Table, TableArgs, TableProvider
+from tests.unit.components.mock_engine import declared
 from tests.unit.components.scylla_fakes import CONTACT_POINTS
 
 PROVIDERS: list[type[ScyllaProvider]] = [
@@ -28,27 +29,6 @@ PROVIDERS: list[type[ScyllaProvider]] = [
     TableProvider,
     TargetTableProvider,
 ]
-
-
-class Recorder(pulumi.runtime.Mocks):
-    """Keeps the inputs of each resource by type."""
-
-    def __init__(self) -> None:
-        self.inputs: dict[str, dict[str, Any]] = {}
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.inputs[args.typ] = dict(args.inputs)
-        return args.name, dict(args.inputs)
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
-        raise AssertionError(f"unexpected call of {args.token}")
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    mocks = Recorder()
-    pulumi.runtime.set_mocks(mocks, project="demo", stack="test", preview=False)
-    return mocks
 
 
 def declare() -> Role:
@@ -66,17 +46,17 @@ def declare() -> Role:
     return Role("r", RoleArgs("cdc_reader", CONTACT_POINTS, "reader-secret"))
 
 
-def test_each_resource_hands_over_complete_inputs(recorder: Recorder) -> None:
+def test_each_resource_hands_over_complete_inputs() -> None:
     async def program() -> None:
         password: Any = getattr(declare(), "password")  # noqa: B009 a dynamic resource's inputs are its attributes
         assert await password.is_secret()
 
-    pulumi.runtime.test(program)()
+    inputs = {each.typ: each.inputs for each in declared(program)}
     prefix = "pulumi-python:dynamic/"
-    assert set(recorder.inputs) == {
+    assert set(inputs) == {
         f"{prefix}scylla:{name}" for name in ("Keyspace", "Table", "SuperuserPassword", "Preflight", "Role")
     } | {f"{prefix}postgres:TargetTable"}
-    table = recorder.inputs[f"{prefix}scylla:Table"]
+    table = inputs[f"{prefix}scylla:Table"]
     assert table["cdc"] == {
         "enabled": True,
         "postimage": True,
@@ -85,7 +65,7 @@ def test_each_resource_hands_over_complete_inputs(recorder: Recorder) -> None:
         "ttl_seconds": 7200,
     }
     assert "cdc_ttl_seconds" not in table
-    assert recorder.inputs[f"{prefix}scylla:Role"]["superuser"] is False
+    assert inputs[f"{prefix}scylla:Role"]["superuser"] is False
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
