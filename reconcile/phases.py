@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from reconcile import breaker, tracing
 from reconcile.candidates import CandidateBook
@@ -31,7 +31,6 @@ from reconcile.target import TargetClient
 from reconcile.watermark import Watermark
 
 OpenExecutor = Callable[[Session], Executor]
-PhaseName = Literal["scan", "extra", "settle", "confirm", "repair"]
 
 _PROGRESS_SECONDS: Final = 1.0
 _LAG_SECONDS: Final = 10.0
