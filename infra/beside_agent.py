@@ -42,7 +42,7 @@ def run_beside_agent(
         wait_for: what the service waits for in addition.
     """
     docker_only = pulumi.ResourceOptions(providers={"docker": docker_provider})
-    if settings.connect.mode == "service":
+    if settings.on_swarm:
         placement = settings.connect.placement
         options = _after(docker_only, [*agent.role.ready, *wait_for])
         rendered = SwarmService(agent.alias, agent_service(agent), Placement(placement, replicas=None), options)

@@ -88,7 +88,7 @@ class ConnectWorkers(Part):
             kafka=kafka.clients[CONNECT_USER],
             rest=self._rest(self._certificate()),
         )
-        if settings.mode == "service":
+        if self._settings.on_swarm:
             return self._swarm(agent, workers, [*role.ready, *wait_for])
         return self._containers(agent, workers, role, wait_for)
 

@@ -53,7 +53,7 @@ class Monitoring(Part):
         `volume` is the name of its own one, without the stack's prefix; Swarm makes it on the node.
         """
         options = pulumi.ResourceOptions(providers={"docker": self._docker}, depends_on=list(wait_for))
-        if self._on_swarm:
+        if self._settings.on_swarm:
             SwarmService(args.alias, args, Placement(self._settings.connect.placement, replicas=1), options)
             return None
         made = [named_volume(volume, self._host, pulumi.ResourceOptions(provider=self._docker))] if volume else []
@@ -66,7 +66,7 @@ class Monitoring(Part):
                 host=self._host,
                 image=self._images.id("prometheus"),
                 targets=list(targets(self._settings)),
-                on_swarm=self._on_swarm,
+                on_swarm=self._settings.on_swarm,
                 alertmanagers=[f"alertmanager:{ports.ALERTMANAGER}"] if monitoring.alertmanager else [],
                 stack=self._settings.stack,
                 data_volume=self._host.volume_name(PROMETHEUS_VOLUME),
@@ -76,7 +76,7 @@ class Monitoring(Part):
                 certificate_ends=self._certificates.ends,
             ),
             # Swarm would publish on every address of every node.
-            publish=not self._on_swarm,
+            publish=not self._settings.on_swarm,
         )
 
     def _alertmanager(self) -> ServiceArgs:
@@ -87,7 +87,7 @@ class Monitoring(Part):
                 data_volume=self._host.volume_name(ALERTMANAGER_VOLUME),
                 webhook_url=self._settings.monitoring.alert_webhook_url,
             ),
-            publish=not self._on_swarm,
+            publish=not self._settings.on_swarm,
         )
 
     def _grafana(self) -> ServiceArgs:
@@ -96,10 +96,12 @@ class Monitoring(Part):
             image=self._images.grafana_id(),
             admin_password=self._settings.monitoring.grafana_password,
         )
-        return grafana_service(args, publish=not self._on_swarm)
+        return grafana_service(args, publish=not self._settings.on_swarm)
 
     def _jaeger(self) -> ServiceArgs:
-        return jaeger_service(JaegerArgs(host=self._host, image=self._images.id("jaeger")), publish=not self._on_swarm)
+        return jaeger_service(
+            JaegerArgs(host=self._host, image=self._images.id("jaeger")), publish=not self._settings.on_swarm
+        )
 
     def _postgres_exporter(self, postgres: Postgres) -> ServiceArgs:
         return postgres_exporter_service(
@@ -160,7 +162,7 @@ def _job_targets(settings: Settings) -> Iterator[Target]:
     if settings.monitoring.canary.enabled:
         agents.append("canary-agent")
         yield Target("canary", "canary", f"canary:{ports.CANARY}")
-    if settings.connect.mode != "service":  # on Swarm there is one of each on every node
+    if not settings.on_swarm:  # on Swarm there is one of each on every node
         for agent in agents:
             yield vault_target("vault-agent", agent, ports.VAULT_AGENT_METRICS, AGENT_METRICS_PATH)
 
@@ -173,7 +175,7 @@ def _scylla(settings: Settings) -> Target:
 
 def endpoints(settings: Settings) -> dict[str, str]:
     """Where what watches the stack is reached from the host, by name; nothing on Swarm, which publishes none of it."""
-    if not settings.monitoring.enabled or settings.connect.mode == "service":
+    if not settings.monitoring.enabled or settings.on_swarm:
         return {}
     host, offset = settings.docker.bind_address, settings.docker.port_offset
     published = {"prometheus": ports.PUBLISHED_PROMETHEUS}

@@ -35,10 +35,6 @@ class Part:
         self._host = ground.host
         self._certificates = ground.certificates
 
-    @property
-    def _on_swarm(self) -> bool:
-        return self._settings.connect.mode == "service"
-
     def _agent(
         self, alias: str, secrets_volume: str, vault_address: str, role: AppRole, logins: tuple[str, str]
     ) -> AgentArgs:

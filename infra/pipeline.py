@@ -243,7 +243,7 @@ def pipeline_secrets(
                 "postgres": KeptLogin(settings.postgres.admin_user, settings.postgres.admin_password),
             },
             # On Swarm each node has an agent.
-            one_reader=settings.connect.mode != "service",
+            one_reader=not settings.on_swarm,
             roles_exist=roles_exist,
         ),
     )

@@ -49,7 +49,7 @@ class ReconcileJob(Part):
         agent = self._agent(AGENT, SECRETS_VOLUME, vault.address_inside, role, logins)
         volumes = Volumes(SECRETS_VOLUME, [SPOOL_VOLUME, AGENT])
         # Swarm would publish on every address of every node.
-        job = reconcile_service(self._job(services), publish=not self._on_swarm)
+        job = reconcile_service(self._job(services), publish=not self._settings.on_swarm)
         return run_beside_agent(self._settings, self._docker, agent, job, volumes, wait_for)
 
     def _job(self, services: tuple[Kafka, Scylla, Postgres, Connect]) -> ReconcileJobArgs:
@@ -97,6 +97,6 @@ class ReconcileJob(Part):
 
 def metrics_url(settings: Settings) -> str | None:
     """Where the job's metrics are read from outside the network; None where they are not published."""
-    if not settings.reconcile.enabled or settings.connect.mode == "service":
+    if not settings.reconcile.enabled or settings.on_swarm:
         return None
     return f"http://{settings.docker.bind_address}:{ports.PUBLISHED_RECONCILE + settings.docker.port_offset}/metrics"

@@ -236,6 +236,11 @@ class Settings:
         return [*self.tables, *([CANARY_TABLE] if self.monitoring.canary.enabled else [])]
 
     @property
+    def on_swarm(self) -> bool:
+        """Whether what works on the rows, and what watches it, runs on Docker Swarm."""
+        return self.connect.mode == "service"
+
+    @property
     def prefix(self) -> str:
         """First part of the name of every container, network and volume of this stack."""
         return f"{self.project}-{self.stack}"

@@ -48,7 +48,7 @@ def deploy(settings: Settings) -> None:
         port_offset=settings.docker.port_offset,
         read_only_root=settings.docker.read_only_root,
     )
-    if settings.monitoring.enabled and settings.connect.mode != "service":
+    if settings.monitoring.enabled and not settings.on_swarm:
         volume = heartbeats_volume(host, pulumi.ResourceOptions(provider=engine))
         host = replace(host, heartbeats=volume.name)
     ground = Ground(settings, engine, Images(settings.docker, engine), host, Certificates(settings, host))
@@ -94,14 +94,13 @@ def deploy(settings: Settings) -> None:
 
 
 def _network(settings: Settings, engine: docker.Provider) -> pulumi.Output[str]:
-    swarm = settings.connect.mode == "service"
     network = docker.Network(
         "network",
         name=settings.prefix,
-        driver="overlay" if swarm else "bridge",
+        driver="overlay" if settings.on_swarm else "bridge",
         opts=pulumi.ResourceOptions(provider=engine),
     )
-    return network.id if swarm else network.name
+    return network.id if settings.on_swarm else network.name
 
 
 def _export(
