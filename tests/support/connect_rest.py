@@ -1,4 +1,4 @@
-"""What tests ask of Kafka Connect's REST API and the deployment never does."""
+"""What tests do to connectors over Kafka Connect's REST API."""
 
 from __future__ import annotations
 

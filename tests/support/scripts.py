@@ -30,5 +30,5 @@ def script_running(argv: Sequence[str], env: Mapping[str, str], log: Path) -> It
 def wait_for_heartbeats(file: Path) -> None:
     """Wait for two signs of life."""
     for _ in range(2):
-        wait_until("a heartbeat", lambda: file.exists() and file.read_text() == NO_TARGETS, DEADLINE_SECONDS, 0.02)
+        wait_until("a heartbeat", lambda: file.exists() and file.read_text() == NO_TARGETS, DEADLINE_SECONDS)
         file.unlink()

@@ -11,9 +11,7 @@ T = TypeVar("T")
 POLL_SECONDS: Final = 0.1
 
 
-def wait_until(
-    what: str, check: Callable[[], T], deadline_seconds: float = 120, poll_seconds: float = POLL_SECONDS
-) -> T:
+def wait_until(what: str, check: Callable[[], T], deadline_seconds: float = 120) -> T:
     """Poll until `check` returns something true; the error says what was waited for."""
     deadline = time.monotonic() + deadline_seconds
     while True:
@@ -21,4 +19,4 @@ def wait_until(
         if result:
             return result
         assert time.monotonic() < deadline, f"{what}: not within {deadline_seconds} s"
-        time.sleep(poll_seconds)
+        time.sleep(POLL_SECONDS)
