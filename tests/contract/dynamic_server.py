@@ -14,9 +14,10 @@ from pulumi.dynamic import ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from components.scylla.provider import PROVIDER_KEY
+
 PROJECT = "scylla-pg-cdc"
 TIMEOUT_SECONDS = 60
-PROVIDER_KEY = "__provider"
 
 Properties = dict[str, Any]
 
@@ -44,10 +45,12 @@ class DynamicServer:
         assert not answer.acceptSecrets
 
     def check(self, provider: ResourceProvider, news: Properties) -> tuple[Properties, dict[str, str]]:
-        """Inputs to use, and failures: property -> reason."""
+        """Inputs to use, and failures: property -> reason; no property fails twice."""
         request = provider_pb2.CheckRequest(olds=_struct({}), news=_with_provider(provider, news))
         answer = self._stub.Check(request, timeout=TIMEOUT_SECONDS)
-        return _dict(answer.inputs), {failure.property: failure.reason for failure in answer.failures}
+        failures = {failure.property: failure.reason for failure in answer.failures}
+        assert len(failures) == len(answer.failures), answer.failures
+        return _dict(answer.inputs), failures
 
     def diff(self, provider: ResourceProvider, id_: str, olds: Properties, news: Properties) -> Any:
         """The engine's DiffResponse."""
