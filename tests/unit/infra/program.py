@@ -7,13 +7,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 import yaml
 from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks
 
 from infra.config import load_settings
+from infra.settings import Settings
 from infra.stack import deploy
 
 PROJECT = Path(__file__).parents[3]
@@ -154,3 +155,18 @@ def strings(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from strings(item)
+
+
+def load(stack: str = "dev", **overrides: Any) -> Settings:
+    """The settings of that stack; reading them makes nothing and asks nobody."""
+    loaded: list[Settings] = []
+    in_runtime(stack, overrides, _NoResources(), lambda: loaded.append(load_settings()))
+    return loaded[0]
+
+
+class _NoResources(Mocks):
+    def new_resource(self, args: MockResourceArgs) -> NoReturn:
+        raise AssertionError(f"reading the configuration registered {args.name}")
+
+    def call(self, args: MockCallArgs) -> NoReturn:
+        raise AssertionError(f"reading the configuration called {args.token}")

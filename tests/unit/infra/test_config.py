@@ -4,27 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pulumi
 import pytest
 
-from infra.config import load_settings
 from infra.config_reader import SettingsError
-from infra.settings import Settings
-from tests.unit.infra.program import in_runtime
-
-
-def load(stack: str = "dev", **overrides: Any) -> Settings:
-    loaded: list[Settings] = []
-    in_runtime(stack, overrides, _NoResources(), lambda: loaded.append(load_settings()))
-    return loaded[0]
-
-
-class _NoResources(pulumi.runtime.Mocks):
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> Any:
-        raise AssertionError(f"reading the configuration registered {args.name}")
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
-        raise AssertionError(f"reading the configuration called {args.token}")
+from tests.unit.infra.program import load
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "testbed"])

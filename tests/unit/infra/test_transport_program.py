@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from pulumi.runtime import Mocks
 
 from components.tls.authority import Authority, new_authority
-from infra.config import load_settings
 from infra.config_reader import SettingsError
-from tests.unit.infra.program import Program, in_runtime, is_secret, plain, run_program, strings
+from tests.unit.infra.program import Program, is_secret, load, plain, run_program, strings
 
 AUTHORITY = new_authority("test")
 CA = Authority.parse(AUTHORITY).certificate_pem
@@ -80,20 +78,6 @@ def test_postgres_takes_tls_only_and_is_verified_by_every_client(secured: Progra
         assert files(secured, client)["/etc/cdc/ca.pem"] == CA, client
     assert secured.outputs["transport"]["postgres_sslmode"] == "verify-full"
     assert secured.outputs["transport"]["trusted"] == CA
-
-
-def load(**overrides: Any) -> Any:
-    loaded: list[Any] = []
-    in_runtime("dev", overrides, _Nothing(), lambda: loaded.append(load_settings()))
-    return loaded[0]
-
-
-class _Nothing(Mocks):
-    def new_resource(self, args: Any) -> Any:
-        raise AssertionError(args)
-
-    def call(self, args: Any) -> Any:
-        raise AssertionError(args)
 
 
 def test_an_authority_that_is_none_is_refused_before_anything_is_made() -> None:
@@ -282,7 +266,7 @@ def test_scylla_takes_tls_only_and_is_verified_by_every_client(secured: Program)
 
 
 def test_external_nodes_speak_tls_where_the_configuration_says_so() -> None:
-    external = {"scyllaMode": "external", "scyllaContactPoints": ["scylla.test:9142"]}
+    external: dict[str, Any] = {"scyllaMode": "external", "scyllaContactPoints": ["scylla.test:9142"]}
     plain_nodes = run_program("dev", **external)
     assert plain_nodes.one("gate:Gate", "scylla").inputs["kind"] == "cql"
 
