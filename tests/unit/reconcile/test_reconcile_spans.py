@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -18,6 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from reconcile import tracing
 from reconcile.errors import ConfigError
 from reconcile.settings import Tracing, load_settings
+from tests.doubles import served
 
 CONFIG = """
 scylla: {contact_points: ['scylla:9042']}
@@ -108,22 +108,13 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
     """A server that takes spans, and what it was sent."""
     taken: list[bytes] = []
 
-    class Collector(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            assert self.path == "/v1/traces"
-            taken.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.end_headers()
+    def take(request: httpx.Request) -> httpx.Response:
+        assert (request.method, request.url.path) == ("POST", "/v1/traces")
+        taken.append(request.content)
+        return httpx.Response(200)
 
-        def log_message(self, *_: object) -> None:
-            """Tests say enough."""
-
-    with HTTPServer(("127.0.0.1", 0), Collector) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", taken
-        server.shutdown()
-        thread.join()
+    with served(take) as url:
+        yield url, taken
 
 
 def in_a_process(endpoint: str) -> subprocess.CompletedProcess[str]:
