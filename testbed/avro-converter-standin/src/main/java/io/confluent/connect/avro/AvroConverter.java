@@ -1,5 +1,6 @@
 package io.confluent.connect.avro;
 
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -20,6 +21,7 @@ public final class AvroConverter implements Converter {
     /** Kafka Connect may add it to the properties of any converter. */
     private static final String CONVERTER_TYPE = "converter.type";
     private static final String NATIVE_API = "/apis/registry/v3";
+    private static final long CENTURY_MS = Duration.ofDays(36_500).toMillis();
     private static final ConfigDef DEFINITION = new ConfigDef()
             .define(REGISTRY_URL, ConfigDef.Type.STRING, ConfigDef.NO_DEFAULT_VALUE, new ConfigDef.NonEmptyString(),
                     ConfigDef.Importance.HIGH, "Base URL of the schema registry; one only.")
@@ -62,6 +64,10 @@ public final class AvroConverter implements Converter {
         translated.put("apicurio.registry.auto-register.if-exists", "FIND_OR_CREATE_VERSION");
         // Else each nested record becomes a subject of its own, shared by all tables.
         translated.put("apicurio.registry.dereference-schema", true);
+        translated.put("apicurio.registry.schema-resolver", new KnownSchemas<>());
+        // What an id stands for does not change. Asked again, the registry would give another object for the same schema,
+        // which AvroData compares with the one before, field by field, for each record.
+        translated.put("apicurio.registry.check-period-ms", CENTURY_MS);
         return translated;
     }
 
