@@ -20,6 +20,11 @@ final class TableSchema {
     private final boolean hasClusteringKey;
 
     private record Column(ColumnDefinition definition, ColumnType type, Field keyField, Field afterField) {
+
+        /** Asks the row whether there is a value: a cell decodes it for that, and a second time to give it away. */
+        Object valueIn(RawChange change) {
+            return change.isNull(definition) ? null : type.converter().apply(change.getCell(definition));
+        }
     }
 
     TableSchema(String topicPrefix, TableName table, ChangeSchema log) {
@@ -56,7 +61,7 @@ final class TableSchema {
         Struct struct = new Struct(key);
         for (Column column : columns) {
             if (column.keyField() != null) {
-                struct.put(column.keyField(), column.type().convert(change.getCell(column.definition())));
+                struct.put(column.keyField(), column.valueIn(change));
             }
         }
         return struct;
@@ -65,7 +70,7 @@ final class TableSchema {
     Struct afterOf(RawChange change) {
         Struct struct = new Struct(after);
         for (Column column : columns) {
-            struct.put(column.afterField(), column.type().convert(change.getCell(column.definition())));
+            struct.put(column.afterField(), column.valueIn(change));
         }
         return struct;
     }
