@@ -70,8 +70,12 @@ final class CassandraConfig {
         settings.put("hinted_handoff_enabled", "false");
         settings.put("concurrent_reads", "8");
         settings.put("concurrent_writes", "8");
+        // Few and large flushes, so that little is left to compact.
+        settings.put("memtable", "{configurations: {default: {class_name: TrieMemtable}}}");
+        settings.put("memtable_allocation_type", "offheap_objects");
         settings.put("memtable_heap_space", "128MiB");
-        settings.put("memtable_offheap_space", "64MiB");
+        settings.put("memtable_offheap_space", "256MiB");
+        settings.put("memtable_cleanup_threshold", "0.6");
         settings.put("file_cache_size", "32MiB");
         settings.put("column_index_size", "4KiB");
         return settings.entrySet().stream()

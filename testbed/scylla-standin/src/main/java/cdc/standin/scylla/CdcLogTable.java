@@ -17,6 +17,7 @@ import org.apache.cassandra.db.marshal.SetType;
 import org.apache.cassandra.db.marshal.ShortType;
 import org.apache.cassandra.db.marshal.TimeUUIDType;
 import org.apache.cassandra.schema.ColumnMetadata;
+import org.apache.cassandra.schema.CompactionParams;
 import org.apache.cassandra.schema.KeyspaceMetadata;
 import org.apache.cassandra.schema.Keyspaces;
 import org.apache.cassandra.schema.TableMetadata;
@@ -28,6 +29,9 @@ import org.apache.cassandra.schema.Triggers;
 final class CdcLogTable {
     private static final String SUFFIX = "_scylla_cdc_log";
     private static final String TRIGGER = "standin_cdc";
+    /** By time, as ScyllaDB's. What is new is merged seldom: a few wide partitions would be written again and again. */
+    private static final CompactionParams COMPACTION = CompactionParams.twcs(Map.of(
+            "compaction_window_unit", "MINUTES", "compaction_window_size", "60", "min_threshold", "32", "max_threshold", "64"));
 
     private CdcLogTable() {
     }
@@ -100,6 +104,7 @@ final class CdcLogTable {
                 .addClusteringColumn("cdc$time", TimeUUIDType.instance)
                 .addClusteringColumn("cdc$batch_seq_no", Int32Type.instance)
                 .comment("CDC log for " + base.keyspace + "." + base.name)
+                .compaction(COMPACTION)
                 .gcGraceSeconds(0);
     }
 

@@ -3,6 +3,7 @@ package cdc.standin.scylla;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,7 @@ import org.apache.cassandra.db.DeletionPurger;
 import org.apache.cassandra.db.DeletionTime;
 import org.apache.cassandra.db.Mutation;
 import org.apache.cassandra.db.RangeTombstone;
+import org.apache.cassandra.db.RegularAndStaticColumns;
 import org.apache.cassandra.db.filter.ColumnFilter;
 import org.apache.cassandra.db.marshal.CompositeType;
 import org.apache.cassandra.db.marshal.LongType;
@@ -65,15 +67,26 @@ final class ChangeLogger {
             return null;
         }
         long token = (Long) Murmur3Partitioner.instance.getToken(update.partitionKey().getKey()).getTokenValue();
+        batchByTimestamp.values().forEach(ChangeLogger::end);
         PartitionUpdate.Builder logUpdate = new PartitionUpdate.Builder(
-                log, StreamGeneration.streamFor(token), log.regularAndStaticColumns(), batchByTimestamp.size() * 2);
+                log, StreamGeneration.streamFor(token), columns(), batchByTimestamp.size() * 2);
         batchByTimestamp.forEach((timestamp, batch) -> addBatch(logUpdate, timestamp, batch));
         return new Mutation(logUpdate.build());
     }
 
-    private void addBatch(PartitionUpdate.Builder logUpdate, long timestamp, List<LogRow> batch) {
+    private static void end(List<LogRow> batch) {
         batch.sort(Comparator.comparingInt(row -> row.operation().orderInBatch())); // a stable sort
         batch.get(batch.size() - 1).flag("cdc$end_of_batch");
+    }
+
+    /** Only those that have a value: Cassandra goes through all of them whenever it writes a row. */
+    private RegularAndStaticColumns columns() {
+        Set<ColumnMetadata> columns = new HashSet<>();
+        batchByTimestamp.values().forEach(batch -> batch.forEach(row -> columns.addAll(row.columns())));
+        return RegularAndStaticColumns.builder().addAll(columns).build();
+    }
+
+    private void addBatch(PartitionUpdate.Builder logUpdate, long timestamp, List<LogRow> batch) {
         ByteBuffer time = cdcTime(SERVER_TIME ? Math.max(timestamp, FBUtilities.timestampMicros()) : timestamp);
         for (int sequence = 0; sequence < batch.size(); sequence++) {
             logUpdate.add(batch.get(sequence).toRow(time, sequence, options.ttlSeconds(), nowMicros));

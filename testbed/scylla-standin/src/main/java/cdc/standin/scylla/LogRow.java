@@ -3,6 +3,7 @@ package cdc.standin.scylla;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.apache.cassandra.cql3.ColumnIdentifier;
 import org.apache.cassandra.db.Clustering;
 import org.apache.cassandra.db.LivenessInfo;
@@ -28,6 +29,11 @@ final class LogRow {
 
     Operation operation() {
         return operation;
+    }
+
+    /** Those that have a value. */
+    Set<ColumnMetadata> columns() {
+        return values.keySet();
     }
 
     /** Sets a column; null values and columns that the log does not have yet are left out. */
