@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 
@@ -19,6 +20,9 @@ from components.tls.truststore import TrustStore
 from components.vault.agent import SECRETS_PATH, SECRETS_VOLUME_OPTIONS
 
 PLUGIN_PATH = "/usr/share/java,/usr/share/cdc-plugins"
+POOLED_CALLBACKS: Final = "-Djava.util.concurrent.ForkJoinPool.common.parallelism=4"
+"""scylla-cdc-java hands on every row through Java's common pool. With two processors there is none by default, and each
+row would start a thread."""
 QUIET_LOGGERS = {
     # ScyllaDB's connector logs two lines for each record at INFO.
     "com.scylladb": "WARN",
@@ -122,7 +126,8 @@ def _worker_env(args: WorkerArgs, advertised_host: str) -> dict[str, str]:
 
 def _jvm_options(args: WorkerArgs) -> dict[str, str]:
     agents = jmx_environment("KAFKA_OPTS", "connect", enabled=args.monitored)
-    options = traced_environment("KAFKA_OPTS", "connect", args.tracing, agents)
+    traced = traced_environment("KAFKA_OPTS", "connect", args.tracing, agents)
+    options = with_jvm_option(traced, "KAFKA_OPTS", POOLED_CALLBACKS)
     if args.truststore:
         options = with_jvm_option(options, "KAFKA_OPTS", TRUSTSTORE_OPTIONS)
     return with_jvm_option(options, "KAFKA_OPTS") if _jaas_sections(args) else options

@@ -98,10 +98,11 @@ def test_on_swarm_nobody_looks_for_signs_of_life() -> None:
 
 def test_java_services_load_the_exporter_with_rules_of_their_own(testbed: Program) -> None:
     loaded = {
-        name: env.rpartition("/")[2]
+        name: option.rpartition("/")[2]
         for name, inputs in containers(testbed).items()
         for env in inputs["envs"]
-        if "javaagent" in env
+        for option in env.split()
+        if "jmx_prometheus_javaagent" in option
     }
 
     assert loaded == {

@@ -174,6 +174,13 @@ def test_the_worker_supports_exactly_once_sources(dev: Program) -> None:
     assert "CONNECT_EXACTLY_ONCE_SOURCE_SUPPORT=enabled" in worker.inputs["envs"]
 
 
+def test_the_worker_hands_rows_on_in_pooled_threads_on_small_machines_too(dev: Program) -> None:
+    worker = dev.one("docker:index/container:Container", "connect-1")
+
+    (options,) = (each for each in worker.inputs["envs"] if each.startswith("KAFKA_OPTS="))
+    assert "-Djava.util.concurrent.ForkJoinPool.common.parallelism=4" in options.split()
+
+
 def test_every_subject_has_a_compatibility_level(dev: Program) -> None:
     levels = {each.inputs["subject"]: each.inputs["level"] for each in dev.of_type("schema-registry:Compatibility")}
 
