@@ -127,7 +127,7 @@ def reconcile_service(args: ReconcileJobArgs, *, publish: bool) -> ServiceArgs:
             *trusted_files(args.target.trusted),
             *_logins(args.pipeline),
         ],
-        health=HealthCheck(health.python(ports.RECONCILE, "/healthz"), interval_seconds=10, start_period_seconds=60),
+        health=HealthCheck(health.python(ports.RECONCILE, "/healthz"), start_period_seconds=60),
         # A run that is stopped finishes the page at hand and writes its checkpoint.
         stop_timeout_seconds=60,
         capabilities=TO_ANOTHER_USER,

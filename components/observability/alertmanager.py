@@ -46,7 +46,7 @@ def alertmanager_service(args: AlertmanagerArgs, *, publish: bool) -> ServiceArg
         ports=[Port(ports.ALERTMANAGER, ports.PUBLISHED_ALERTMANAGER)] if publish else [],
         volumes=[Volume(args.data_volume, DATA_PATH)],
         files=[File(CONFIG_FILE, config, secret=True, owner_uid=NOBODY_UID)],
-        health=HealthCheck(health.wget(ports.ALERTMANAGER, "/-/ready"), interval_seconds=10),
+        health=HealthCheck(health.wget(ports.ALERTMANAGER, "/-/ready")),
     )
 
 

@@ -41,5 +41,5 @@ def grafana_service(args: GrafanaArgs, *, publish: bool) -> ServiceArgs:
         },
         ports=[Port(ports.GRAFANA, ports.PUBLISHED_GRAFANA)] if publish else [],
         files=[File(PASSWORD_FILE, args.admin_password, secret=True, owner_uid=NOBODY_UID)],
-        health=HealthCheck(health.wget(ports.GRAFANA, "/api/health"), interval_seconds=10),
+        health=HealthCheck(health.wget(ports.GRAFANA, "/api/health")),
     )

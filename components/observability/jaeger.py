@@ -38,6 +38,6 @@ def jaeger_service(args: JaegerArgs, *, publish: bool) -> ServiceArgs:
             "--log-level=warn",
         ],
         ports=[Port(ports.JAEGER, ports.PUBLISHED_JAEGER)] if publish else [],
-        health=HealthCheck(health.wget(ports.JAEGER_METRICS, "/"), interval_seconds=10),
+        health=HealthCheck(health.wget(ports.JAEGER_METRICS, "/")),
         scratch=("/tmp",),  # noqa: S108 (of the container)
     )

@@ -51,5 +51,5 @@ def postgres_exporter_service(args: PostgresExporterArgs) -> ServiceArgs:
             File(PASSWORD_FILE, args.password, secret=True, owner_uid=NOBODY_UID),
             *trusted_files(args.trusted),
         ],
-        health=HealthCheck(health.wget(ports.POSTGRES_METRICS, "/"), interval_seconds=10),
+        health=HealthCheck(health.wget(ports.POSTGRES_METRICS, "/")),
     )

@@ -66,7 +66,7 @@ def prometheus_service(args: PrometheusArgs, *, publish: bool) -> ServiceArgs:
             *_rules(args),
             *trusted_files(args.trusted),
         ],
-        health=HealthCheck(health.wget(ports.PROMETHEUS, "/-/ready"), interval_seconds=10),
+        health=HealthCheck(health.wget(ports.PROMETHEUS, "/-/ready")),
     )
 
 
