@@ -28,6 +28,8 @@ ROWS: Final = int(os.environ.get("CDC_TEST_RECONCILE_ROWS", "20000"))
 RUNS: Final = int(os.environ.get("CDC_TEST_RECONCILE_RUNS", "2"))
 """Without faults, of which each must find nothing."""
 SHARE_PER_MINUTE: Final = 0.1
+NICENESS: Final = 10
+"""The pipeline and the writer come first, as on the machines of users who run reconcile elsewhere."""
 PLAN: Final = FaultPlan() if ROWS < 100_000 else FaultPlan(200, 200, 20, 5, 200)
 SPOILED: Final = PLAN.numbers(ROWS)
 STALE: Final = SPOILED[-PLAN.stale :]
@@ -48,14 +50,14 @@ class Table:
         """Compare everything while the writer writes."""
         with changing(self.pipeline, ROWS, SHARE_PER_MINUTE, frozenset(SPOILED)) as writer:
             ended = self.cli.run(*arguments)
-            rate = writer.rate_per_minute
-        summary = ended.summary
+            summary = ended.summary
+            self.figures[name] = (
+                f"{summary['rows']['source']:,} rows, {summary['rows_per_second']:,.0f} rows/s from start to end, "
+                f"{writer.rate_per_minute:,.0f} writes/min, "
+                f"{summary['found']['transient']:,} rows on their way at first sight"
+            )
         assert ended.exit_code in (0, 1), f"{summary}\n{ended.stderr}"
         assert summary["units"]["failed"] == 0
-        self.figures[name] = (
-            f"{summary['rows']['source']:,} rows, {summary['rows_per_second']:,.0f} rows/s from start to end, "
-            f"{rate:,.0f} writes/min, {summary['found']['transient']:,} rows on their way at first sight"
-        )
         # The writer was seen, or the run would prove nothing about live tables.
         assert summary["found"]["transient"] > 0
         return ended
@@ -84,7 +86,7 @@ def table(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Itera
         write(session, [(insert, values(fact(*key_of(number), CURRENT))) for number in STALE])
         wait_passed(pipeline, FACTS, DELIVERY_SECONDS)
         connection.execute(b"ANALYZE " + FACTS_TARGET.encode())
-        table = Table(pipeline, ReconcileCli(pipeline, tmp_path_factory.mktemp("reconcile"), [FACTS]))
+        table = Table(pipeline, ReconcileCli(pipeline, tmp_path_factory.mktemp("reconcile"), [FACTS], NICENESS))
         yield table
         show(f"reconcile of {ROWS:,} rows of 24 columns under writes", table.figures)
         wait_passed(pipeline, FACTS, DELIVERY_SECONDS)
@@ -98,7 +100,8 @@ def test_no_false_alarm_under_writes(table: Table, number: int) -> None:
 
     assert ended.exit_code == 0, ended.summary
     assert table.cli.findings(ended.run_id) == []
-    assert ended.summary["rows"]["source"] > 0.9 * ROWS
+    # Of the rows that it touches, the writer deletes 15 %.
+    assert ended.summary["rows"]["source"] > 0.8 * ROWS
 
 
 def number_key(found: Found) -> tuple[int, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,23 +14,25 @@ from typing import Any, Final
 from cassandra import Timeout
 from cassandra.cluster import OperationTimedOut, Session
 from cassandra.concurrent import execute_concurrent
-from cassandra.query import PreparedStatement
+from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
 from reconcile.look import batches
-from tests.support.facts import DELETE_FACT, INSERT_FACT, UPDATE_FACT, fact, key_of, values
+from tests.support.facts import BUCKET_ROWS, DELETE_FACT, INSERT_FACT, UPDATE_FACT, fact, key_of, values
 from tests.support.pipeline import Pipeline
 from tests.support.writer import BackgroundWriter
 
 CONCURRENCY: Final = 64
 NEW_SHARE: Final = 0.02
 """Of the rows, so many more come and go."""
-_HEADROOM: Final = 1.1
-"""The writer aims higher than what is asked of it, so that a slow moment does not take it below."""
+_AHEAD_SECONDS: Final = 2
+"""The writer keeps so far ahead of what is asked of it that a slow moment does not take it below."""
 _TICK_SECONDS: Final = 0.2
-_MOST_AT_ONCE: Final = 500
+_MOST_AT_ONCE: Final = 1_000
+TOGETHER: Final = 20
+"""Rows of a partition that are written in one request; ScyllaDB refuses batches of many kilobytes."""
 
 
-Write = tuple[PreparedStatement, tuple[Any, ...]]
+Write = tuple[PreparedStatement | BatchStatement, tuple[Any, ...] | None]
 
 
 def write(session: Session, writes: Sequence[Write]) -> None:
@@ -48,11 +51,20 @@ def write(session: Session, writes: Sequence[Write]) -> None:
         writes = [each for each, _ in failed]
 
 
+def together(writes: Iterable[Write]) -> Write:
+    """Writes to one partition in one request, with one timestamp."""
+    batch = BatchStatement(BatchType.UNLOGGED)
+    for statement, parameters in writes:
+        batch.add(statement, parameters)
+    return batch, None
+
+
 def load(session: Session, rows: int, version: int = 0) -> None:
     """Insert the rows with numbers below `rows`."""
     insert = session.prepare(INSERT_FACT)
-    for numbers in batches(range(rows), _MOST_AT_ONCE):
-        write(session, [(insert, values(fact(*key_of(number), version))) for number in numbers])
+    for bucket in batches(range(rows), BUCKET_ROWS):
+        inserts = ((insert, values(fact(*key_of(number), version))) for number in bucket)
+        write(session, [together(group) for group in batches(inserts, TOGETHER)])
 
 
 @dataclass
@@ -68,16 +80,26 @@ class FactsWriter(BackgroundWriter):
         """Write at the rate, and catch up where the databases were too slow for it."""
         self.began = time.monotonic()
         statements = [session.prepare(cql) for cql in (UPDATE_FACT, INSERT_FACT, DELETE_FACT)]
-        while not stop.wait(_TICK_SECONDS):
-            due = int((time.monotonic() - self.began) * self.per_minute * _HEADROOM / 60) - self.writes
+        due = 0
+        while not stop.wait(0 if due >= _MOST_AT_ONCE else _TICK_SECONDS):
+            due = int((time.monotonic() - self.began + _AHEAD_SECONDS) * self.per_minute / 60) - self.writes
             self._write(session, statements, min(due, _MOST_AT_ONCE), generator)
 
     def _write(self, session: Session, statements: list[PreparedStatement], due: int, generator: random.Random) -> None:
-        pool = range(int(self.rows * (1 + NEW_SHARE)))
-        # No number twice: of two writes to one row at the same time nobody could say which is the last.
-        chosen = [number for number in generator.sample(pool, due) if number not in self.spared]
-        write(session, [self._statement(statements, number, generator) for number in chosen])
-        self.writes += len(chosen)
+        buckets = range(math.ceil(self.rows * (1 + NEW_SHARE) / BUCKET_ROWS))
+        groups = max(0, due) // TOGETHER
+        # No row twice: of two writes to one row at the same time nobody could say which is the last.
+        chosen = [self._numbers(bucket, generator) for bucket in generator.sample(buckets, min(groups, len(buckets)))]
+        write(
+            session,
+            [together(self._statement(statements, number, generator) for number in numbers) for numbers in chosen],
+        )
+        self.writes += sum(map(len, chosen))
+
+    def _numbers(self, bucket: int, generator: random.Random) -> list[int]:
+        """Rows of a bucket, none of them spared."""
+        seqs = generator.sample(range(BUCKET_ROWS), TOGETHER)
+        return [number for number in (bucket * BUCKET_ROWS + seq for seq in seqs) if number not in self.spared]
 
     @staticmethod
     def _statement(statements: list[PreparedStatement], number: int, generator: random.Random) -> Write:

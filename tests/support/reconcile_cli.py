@@ -54,6 +54,8 @@ class ReconcileCli:
     pipeline: Pipeline
     directory: Path
     tables: Sequence[str]
+    niceness: int = 0
+    """Of the commands' processes; above 0 they leave the processors to all others first."""
 
     def __post_init__(self) -> None:
         self.config = self.directory / "reconcile.yaml"
@@ -83,8 +85,9 @@ class ReconcileCli:
         return Ended(process.returncode, summary, stderr)
 
     def _start(self, command: str, *arguments: str) -> subprocess.Popen[str]:
+        reconcile = [sys.executable, "-m", "reconcile", command, "--config", str(self.config), "--format", "json"]
         return subprocess.Popen(
-            [sys.executable, "-m", "reconcile", command, "--config", str(self.config), "--format", "json", *arguments],
+            ["nice", "-n", str(self.niceness), *reconcile, *arguments],
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
