@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.kafka_connect.worker import POOLED_CALLBACKS
 from infra.config_reader import SettingsError
 from tests.unit.infra.program import Program, run_program
 from tests.unit.infra.test_monitoring import containers, scraped, uploaded
@@ -47,11 +48,11 @@ def test_exceptions_whose_messages_quote_values_go_nowhere(traced: Program) -> N
 
 
 def test_both_agents_are_loaded_by_the_same_variable(traced: Program) -> None:
-    options = environment(traced, "connect-1")["KAFKA_OPTS"].split()
-    agents = [option for option in options if option.startswith("-javaagent:")]
+    *agents, other = environment(traced, "connect-1")["KAFKA_OPTS"].split()
 
     assert [agent.rpartition("/")[2] for agent in agents] == ["opentelemetry-javaagent.jar", "connect.yml"]
     assert all(agent.startswith("-javaagent:/usr/share/cdc-agents/") for agent in agents)
+    assert other == POOLED_CALLBACKS
 
 
 def test_only_rows_are_instrumented(traced: Program) -> None:
