@@ -25,12 +25,7 @@ final class KnownSchemas<T extends GenericContainer> extends DefaultSchemaResolv
     @Override
     public SchemaLookupResult<Schema> resolveSchema(Record<T> data) {
         Subject subject = new Subject(((SerdeMetadata) data.metadata()).getTopic(), data.payload().getSchema());
-        SchemaLookupResult<Schema> found = known.get(subject);
-        if (found == null) {
-            found = super.resolveSchema(data);
-            known.put(subject, found);
-        }
-        return found;
+        return known.computeIfAbsent(subject, absent -> super.resolveSchema(data));
     }
 
     @Override
