@@ -23,7 +23,7 @@ from tests.support.writer import BackgroundWriter
 
 CONCURRENCY: Final = 64
 NEW_SHARE: Final = 0.02
-"""Of the rows, so many more come and go."""
+"""Of the rows, so many more come and go, rounded up to whole partitions."""
 _AHEAD_SECONDS: Final = 2
 """The writer keeps so far ahead of what is asked of it that a slow moment does not take it below."""
 _TICK_SECONDS: Final = 0.2
