@@ -58,7 +58,10 @@ def tag_all(
     commits = target.commit_times({copy.xmin for copy in copies.values() if copy.xmin})
     gathering = _Gathering(source, plan, rows, copies, commits, context)
     histories = gathering.histories(differences)
-    return [decide(gathering.evidence(difference, histories.get(difference.key))) for difference in differences]
+    written = gathering.write_times(differences, histories)
+    return [
+        decide(gathering.evidence(each, histories.get(each.key), written.get(each.key, {}))) for each in differences
+    ]
 
 
 class _Gathering:
@@ -89,26 +92,42 @@ class _Gathering:
         wanted = {each.key: _WANTED[each.kind] for each in differences if each.kind in _WANTED}
         if not wanted or self._log_start_ms >= self._now_ms:
             return {}
-        began, budget = monotonic(), self._context.log_budget_seconds - self._context.log_seconds
+        began = monotonic()
+        deadline = began + self._context.log_budget_seconds - self._context.log_seconds
         try:
             history = History(self._source, self._plan, self._log_start_ms, self._now_ms)
-            found = history.rows(wanted, began + budget)
-            self._compare_images(history, found)
+            found = history.rows(wanted, deadline)
+            self._compare_images(history, found, deadline)
         except ConfigError:
             return {}  # no streams are published
         finally:
             self._context.log_seconds += monotonic() - began
         return found
 
-    def evidence(self, difference: Difference, history: RowHistory | None) -> Evidence:
-        """What is known about one difference."""
+    def write_times(
+        self, differences: Sequence[Difference], histories: Mapping[Key, RowHistory]
+    ) -> dict[Key, dict[str, int]]:
+        """WRITETIME of the cells, ms, of rows that lack log entries or that have NULLs in PostgreSQL.
+
+        Each costs a read, and for the other rows they tell what the log does.
+        """
+        wanted = [each.key for each in differences if self._rows.get(each.key) and self._needs_times(each, histories)]
+        return {
+            key: {name: written // 1000 for name, (written, _) in cells.items() if written is not None}
+            for key, cells in self._source.read_cells(self._plan, wanted).items()
+        }
+
+    def _needs_times(self, difference: Difference, histories: Mapping[Key, RowHistory]) -> bool:
+        copy, history = self._copies.get(difference.key), histories.get(difference.key)
+        nulled = copy is not None and all(cell is None for cell in self._named(difference, copy.values))
+        return nulled or history is None or not history.changes
+
+    def evidence(self, difference: Difference, history: RowHistory | None, written: Mapping[str, int]) -> Evidence:
+        """What is known about one difference; `written` are the write times of its cells, ms."""
         key = difference.key
         row, copy = self._rows.get(key), self._copies.get(key)
         committed = self._commits.get(copy.xmin or "") if copy else None
         logged = history.changes if history else []
-        nulled = copy is not None and all(cell is None for cell in self._named(difference, copy.values))
-        # Each costs a read, and they only tell what the log does not.
-        written = self._write_times(difference, row) if nulled or not logged else {}
         return Evidence(
             kind=difference.kind,
             now_ms=self._now_ms,
@@ -130,7 +149,7 @@ class _Gathering:
         except ConfigError:
             return self._now_ms  # no log
 
-    def _compare_images(self, history: History, found: Mapping[Key, RowHistory]) -> None:
+    def _compare_images(self, history: History, found: Mapping[Key, RowHistory], deadline: float) -> None:
         """See whether PostgreSQL holds what the rows were after their changes."""
         events = [
             (key, logged)
@@ -138,8 +157,11 @@ class _Gathering:
             for logged in row.changes
             if key in self._copies and logged.change.operation in _WRITES
         ]
-        for (key, logged), image in zip(events, history.images(events), strict=True):
-            if image is not None:
+        images = history.images(events)
+        for key, logged in events:
+            if monotonic() >= deadline:
+                found[key].complete = False
+            elif (image := next(images)) is not None:
                 equal = diff_row(self._plan, key, image, self._copies[key]) is None
                 self._images[key, logged.change.time_id] = equal
 
@@ -152,13 +174,6 @@ class _Gathering:
             change.ttl_seconds,
             self._images.get((key, change.time_id)),
         )
-
-    def _write_times(self, difference: Difference, row: Row | None) -> dict[str, int]:
-        """WRITETIME of the row's cells, ms."""
-        if row is None:
-            return {}
-        cells = self._source.read_cells(self._plan, difference.key, [column.name for column in self._plan.values])
-        return {name: written // 1000 for name, (written, _) in cells.items() if written is not None}
 
     def _cells(
         self, difference: Difference, row: Row | None, copy: TargetRow | None, written: Mapping[str, int]

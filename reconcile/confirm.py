@@ -7,7 +7,7 @@ the same xmin). Rows that keep changing are given up as unstable after some look
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,12 +16,14 @@ from uuid import UUID
 from reconcile.candidates import CandidateBook, Look
 from reconcile.control import Control, LimitReachedError
 from reconcile.keys import key_from_json
-from reconcile.look import BATCH_ROWS, Seen
+from reconcile.look import BATCH_ROWS, Seen, batches
 from reconcile.model import Cause, ColumnDifference, Difference, Key, Kind, State
 from reconcile.records import Candidate, LogRecord, NewFinding
 from reconcile.schema import TablePlan
 from reconcile.watermark import Barrier, NotKnownError, Watermark
 
+DECIDED_AT_ONCE: Final = 10 * BATCH_ROWS
+"""Candidates; the CDC log, which tells the causes, is read once for so many."""
 STABLE_LOOKS: Final = 2
 MOST_CHANGES: Final = 10
 """Looks that may see a row changed before it counts as unstable."""
@@ -48,10 +50,10 @@ class Tools:
 
     look: Callable[[Sequence[Key]], Mapping[Key, Seen]]
     tag: Callable[[Sequence[Difference]], Sequence[Cause]]
-    describe: Callable[[Seen], tuple[ColumnDifference, ...]]
-    """The differing cells as text, with their writetimes."""
-    newest_write: Callable[[Key], datetime | None]
-    """When the source's row was last written; None when the server does not tell."""
+    describe: Callable[[Sequence[Seen]], Sequence[tuple[ColumnDifference, ...]]]
+    """The differing cells of each row as text, with their writetimes."""
+    newest_writes: Callable[[Sequence[Key]], Mapping[Key, datetime]]
+    """When rows of the source were last written; those of which the server does not tell are left out."""
     watermark: Watermark
     control: Control
     found: Callable[[NewFinding], None]
@@ -94,7 +96,7 @@ class Confirmation:
     def _round(self, passed: datetime | None) -> None:
         """Look once at every undecided candidate; `passed` is the moment that the pipeline had passed before."""
         after = b""
-        while batch := self._book.pending(BATCH_ROWS, after):
+        while batch := self._book.pending(DECIDED_AT_ONCE, after):
             after = batch[-1].fingerprint
             self._tools.control.check()
             looks, findings = self._decide(batch, passed)
@@ -105,12 +107,13 @@ class Confirmation:
 
     def _decide(self, batch: Sequence[Candidate], passed: datetime | None) -> tuple[list[Look], list[NewFinding]]:
         keys = {candidate.fingerprint: key_from_json(self._plan, candidate.key) for candidate in batch}
-        seen = self._tools.look([keys[c.fingerprint] for c in batch if c.difference_kind is not Kind.INVALID_KEY])
+        seen = self._look([keys[c.fingerprint] for c in batch if c.difference_kind is not Kind.INVALID_KEY])
+        written = self._tools.newest_writes([key for key, row in seen.items() if _is_missing(row)])
         looks: list[Look] = []
         decided: list[tuple[Candidate, Seen, State]] = []
         for candidate in batch:
             row = seen.get(keys[candidate.fingerprint]) or _invalid(candidate, keys[candidate.fingerprint])
-            stable = _is_stable(candidate, row) and not self._comes_and_goes(row, candidate.last_looked)
+            stable = _is_stable(candidate, row) and not _comes_and_goes(written.get(row.key), candidate.last_looked)
             look = Look(candidate, row.difference, row.xmin, row.looked_at, stable)
             if row.difference and (state := self._state(look, passed)):
                 decided.append((candidate, row, state))
@@ -127,20 +130,20 @@ class Confirmation:
         settled = previous is not None and passed is not None and previous <= passed
         return State.OPEN if settled and candidate.stable_looks + 1 >= self._options.stable_looks else None
 
-    def _comes_and_goes(self, row: Seen, previous: datetime | None) -> bool:
-        """Whether a missing row was deleted and written again since the look before.
+    def _look(self, keys: Sequence[Key]) -> dict[Key, Seen]:
+        seen: dict[Key, Seen] = {}
+        for part in batches(keys):
+            self._tools.control.check()
+            self._tools.progress("confirm")
+            seen |= self._tools.look(part)
+        return seen
 
-        Where PostgreSQL has the row its xmin tells of changes; an absent one has none.
-        """
-        if row.difference is None or row.difference.kind is not Kind.MISSING or previous is None:
-            return False
-        written = self._tools.newest_write(row.key)
-        return written is not None and previous < written < datetime.now(UTC) + _FUTURE
-
-    def _findings(self, decided: Iterable[tuple[Candidate, Seen, State]]) -> list[NewFinding]:
-        decided = list(decided)
+    def _findings(self, decided: Sequence[tuple[Candidate, Seen, State]]) -> list[NewFinding]:
+        if not decided:
+            return []
         differences = [row.difference for _, row, _ in decided if row.difference]
-        causes = self._tools.tag(differences) if differences else []
+        causes = self._tools.tag(differences)
+        described = self._tools.describe([row for _, row, _ in decided])
         return [
             NewFinding(
                 fingerprint=candidate.fingerprint,
@@ -148,13 +151,15 @@ class Confirmation:
                 difference=difference,
                 cause=cause,
                 state=state,
-                columns=self._tools.describe(row),
+                columns=columns,
                 target_xmin=row.xmin,
                 first_seen=candidate.first_seen,
                 checks=candidate.looks + 1,
                 changes=candidate.changes + (0 if state is State.OPEN else 1),
             )
-            for (candidate, row, state), difference, cause in zip(decided, differences, causes, strict=True)
+            for (candidate, row, state), difference, cause, columns in zip(
+                decided, differences, causes, described, strict=True
+            )
         ]
 
 
@@ -169,6 +174,18 @@ def _is_stable(candidate: Candidate, row: Seen) -> bool:
         and (candidate.source_fingerprint, candidate.target_fingerprint)
         == (difference.source_fingerprint, difference.target_fingerprint)
     )
+
+
+def _is_missing(row: Seen) -> bool:
+    return row.difference is not None and row.difference.kind is Kind.MISSING
+
+
+def _comes_and_goes(written: datetime | None, previous: datetime | None) -> bool:
+    """Whether a missing row was deleted and written again since the look before.
+
+    Where PostgreSQL has the row its xmin tells of changes; an absent one has none.
+    """
+    return previous is not None and written is not None and previous < written < datetime.now(UTC) + _FUTURE
 
 
 def _invalid(candidate: Candidate, key: Key) -> Seen:

@@ -11,6 +11,7 @@ from reconcile.look import Seen
 from reconcile.model import ColumnDifference, Finding, Key
 from reconcile.records import NewFinding
 from reconcile.schema import TablePlan
+from reconcile.source import CellTimes
 
 MOST_CHARACTERS: Final = 256
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,20 +20,23 @@ _MOST_US: Final = 253_402_300_799_000_000
 
 
 class CellReader(Protocol):
-    """Reads when cells of a row were written."""
+    """Reads when cells of rows were written."""
 
-    def read_cells(
-        self, plan: TablePlan, key: Key, columns: Sequence[str]
-    ) -> Mapping[str, tuple[int | None, int | None]]:
-        """Return (write time in microseconds, TTL in seconds) by column."""
+    def read_cells(self, plan: TablePlan, keys: Sequence[Key]) -> Mapping[Key, CellTimes]:
+        """Return write times and TTL by column, of each row that exists."""
         ...
 
 
-def describe(source: CellReader, plan: TablePlan, row: Seen) -> tuple[ColumnDifference, ...]:
-    """Return the cells that differ where both sides have the row; nothing where one has none."""
-    if not (row.difference and row.source and row.target) or not row.difference.columns:
+def describe(source: CellReader, plan: TablePlan, rows: Sequence[Seen]) -> list[tuple[ColumnDifference, ...]]:
+    """Return the cells of each row that differ where both sides have it; nothing where one has none."""
+    both = [row.key for row in rows if row.source and row.target and row.difference and row.difference.columns]
+    times = source.read_cells(plan, both)
+    return [_differing(plan, row, times.get(row.key, {})) for row in rows]
+
+
+def _differing(plan: TablePlan, row: Seen, times: CellTimes) -> tuple[ColumnDifference, ...]:
+    if not (row.difference and row.source and row.target):
         return ()
-    written = source.read_cells(plan, row.key, row.difference.columns)
     positions = {column.name: index for index, column in enumerate(plan.values)}
     cells = []
     for name in row.difference.columns:
@@ -44,17 +48,20 @@ def describe(source: CellReader, plan: TablePlan, row: Seen) -> tuple[ColumnDiff
                 _short(rule.show(rule.canonical_source(ours))),
                 _short(rule.show(rule.canonical_target(theirs))),
                 rule.name,
-                written.get(name, (None, None))[0],
+                times.get(name, (None, None))[0],
             )
         )
     return tuple(cells)
 
 
-def newest_write(source: CellReader, plan: TablePlan, key: Key) -> datetime | None:
-    """Return when the newest cell of a row was written; None when ScyllaDB does not tell."""
-    cells = source.read_cells(plan, key, [column.name for column in plan.values])
-    times = [written for written, _ in cells.values() if written is not None and 0 <= written <= _MOST_US]
-    return _EPOCH + timedelta(microseconds=max(times)) if times else None
+def newest_writes(source: CellReader, plan: TablePlan, keys: Sequence[Key]) -> dict[Key, datetime]:
+    """Return when the newest cell of each row was written; rows of which ScyllaDB does not tell are left out."""
+    newest = {}
+    for key, cells in source.read_cells(plan, keys).items():
+        times = [written for written, _ in cells.values() if written is not None and 0 <= written <= _MOST_US]
+        if times:
+            newest[key] = _EPOCH + timedelta(microseconds=max(times))
+    return newest
 
 
 def to_finding(journal: Journal, finding: NewFinding) -> Finding:

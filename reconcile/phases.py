@@ -16,7 +16,7 @@ from reconcile.confirm import Confirmation, Options, Tools, recheck
 from reconcile.control import Control, LimitReachedError
 from reconcile.executor import Executor
 from reconcile.extra import search_extra
-from reconcile.finding_text import describe, newest_write, to_finding
+from reconcile.finding_text import describe, newest_writes, to_finding
 from reconcile.full import find_extra
 from reconcile.model import Cause, Difference, Key, Kind, Mode, Strategy
 from reconcile.records import NewFinding, Phase
@@ -134,8 +134,8 @@ class Phases:
         tools = Tools(
             look=session.look,
             tag=self._tag,
-            describe=lambda row: describe(session.source, session.plan, row),
-            newest_write=lambda key: newest_write(session.source, session.plan, key),
+            describe=lambda rows: describe(session.source, session.plan, rows),
+            newest_writes=lambda keys: newest_writes(session.source, session.plan, keys),
             watermark=self._watermark,
             control=self._control,
             found=self._found,

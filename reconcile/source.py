@@ -27,6 +27,9 @@ READ_ATTEMPTS: Final = 3
 SPAN_FETCH_ROWS: Final = 1_000
 PARTITIONER: Final = "org.apache.cassandra.dht.Murmur3Partitioner"
 
+CellTimes = dict[str, tuple[int | None, int | None]]
+"""Write time in microseconds and remaining TTL in seconds by column; None for cells that have none."""
+
 
 class SourceClient:
     """A client of ScyllaDB. One per process, made after a fork; not to be shared between processes.
@@ -127,8 +130,31 @@ class SourceClient:
             SourceReadError: a read failed at each attempt.
         """
         found: dict[Key, Row | None] = dict.fromkeys(keys)
-        waiting = {key: cells for key in found if (cells := self._key_bytes(plan, key))}
-        statement = self.prepare(f"{_select(plan, plan.columns)} WHERE {_equals(plan.key)}")
+        found |= {key: row[len(plan.key) :] for key, row in self._by_key(plan, keys, _select(plan, plan.columns))}
+        return found
+
+    def read_cells(self, plan: TablePlan, keys: Sequence[Key]) -> dict[Key, CellTimes]:
+        """Return, for each row that exists, the write times and TTL of its cells by column.
+
+        Columns that have no single write time (of the key, collections that are not frozen) are left out.
+
+        Raises:
+            SourceReadError: a read failed at each attempt.
+        """
+        timed = [column.name for column in plan.values if _has_write_time(column)]
+        if not timed:
+            return {}
+        select = ", ".join(f"WRITETIME({name}), TTL({name})" for name in map(protect_name, timed))
+        found: dict[Key, CellTimes] = {}
+        for key, row in self._by_key(plan, keys, f"SELECT {select} FROM {_table(plan)}"):  # noqa: S608 quoted
+            numbers = [None if cell is None else int.from_bytes(cell, signed=True) for cell in row]
+            found[key] = dict(zip(timed, zip(numbers[::2], numbers[1::2], strict=True), strict=True))
+        return found
+
+    def _by_key(self, plan: TablePlan, keys: Sequence[Key], select: str) -> Iterator[tuple[Key, Row]]:
+        """The rows that exist, many reads at a time."""
+        waiting = {key: cells for key in keys if (cells := self._key_bytes(plan, key))}
+        statement = self.prepare(f"{select} WHERE {_equals(plan.key)}")
         error: BaseException | None = None
         for _ in range(READ_ATTEMPTS):
             results = execute_concurrent_with_args(
@@ -140,31 +166,15 @@ class SourceClient:
                 execution_profile=RAW_PROFILE,
             )
             for key, (succeeded, result) in zip(list(waiting), results, strict=True):
-                if succeeded:
-                    row = result.one()
-                    found[key] = None if row is None else row[len(plan.key) :]
-                    del waiting[key]
-                else:
+                if not succeeded:
                     error = result
+                    continue
+                del waiting[key]
+                if (row := result.one()) is not None:
+                    yield key, row
             if not waiting:
-                return found
+                return
         raise read_error(plan.ref.source, f"{len(waiting)} rows by key", error) from error
-
-    def read_cells(self, plan: TablePlan, key: Key, columns: Sequence[str]) -> dict[str, tuple[int | None, int | None]]:
-        """Return (write time in microseconds, remaining TTL in seconds) of cells; None for those that have none.
-
-        Columns that have no single write time (of the key, collections that are not frozen) are left out.
-        """
-        timed = [column for column in map(plan.column, columns) if column in plan.values and _has_write_time(column)]
-        parameters = self._key_bytes(plan, key)
-        if not timed or parameters is None:
-            return {}
-        names = [protect_name(column.name) for column in timed]
-        select = ", ".join(f"WRITETIME({name}), TTL({name})" for name in names)
-        statement = self.prepare(f"SELECT {select} FROM {_table(plan)} WHERE {_equals(plan.key)}")  # noqa: S608 quoted
-        row = self.execute_raw(statement.bind(parameters)).result().one() or [None] * (2 * len(timed))
-        numbers = [None if cell is None else int.from_bytes(cell, "big", signed=True) for cell in row]
-        return {column.name: (numbers[2 * index], numbers[2 * index + 1]) for index, column in enumerate(timed)}
 
     def read_span(self, plan: TablePlan, span: KeySpan) -> Iterator[Key]:
         """Yield the canonical keys of the rows that a span covers."""

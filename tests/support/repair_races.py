@@ -250,8 +250,8 @@ class Course:
         tools = Tools(
             look=lambda keys: look(self.source, self.target, self.plan, keys),
             tag=lambda found: [Cause.UNKNOWN] * len(found),
-            describe=lambda _row: (),
-            newest_write=lambda _key: None,
+            describe=lambda rows: [()] * len(rows),
+            newest_writes=lambda _keys: {},
             watermark=TimeOnly(),
             control=Control(threading.Event(), Limits()),
             found=lambda _finding: None,

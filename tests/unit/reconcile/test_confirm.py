@@ -16,8 +16,8 @@ from reconcile.control import Control, LimitReachedError
 from reconcile.errors import InterruptedRunError
 from reconcile.fingerprints import key_fingerprint
 from reconcile.keys import key_to_json
-from reconcile.look import Seen, look
-from reconcile.model import Cause, Key, Kind, State
+from reconcile.look import BATCH_ROWS, Seen, look
+from reconcile.model import Cause, Difference, Key, Kind, State
 from reconcile.records import Candidate, LogRecord, NewFinding
 from reconcile.request import Limits
 from reconcile.schema import TablePlan
@@ -158,8 +158,8 @@ def tools(sides: Sides, watermark: FakeWatermark | None = None, **changes: Any) 
     made = Tools(
         look=sides.look,
         tag=lambda found: [Cause.UNKNOWN] * len(found),
-        describe=lambda _row: (),
-        newest_write=lambda _key: None,
+        describe=lambda rows: [()] * len(rows),
+        newest_writes=lambda _keys: {},
         watermark=watermark or FakeWatermark(),
         control=Patient(),
         found=lambda _finding: None,
@@ -242,7 +242,7 @@ def test_a_missing_row_that_was_deleted_and_written_again_has_not_stood_still() 
     written = [datetime.now(UTC) + timedelta(seconds=30)]
     sides.before_look = lambda number: written.__setitem__(0, STARTED) if number == 4 else None
 
-    confirm(book, tools(sides, newest_write=lambda _key: written[0]))
+    confirm(book, tools(sides, newest_writes=lambda keys: dict.fromkeys(keys, written[0])))
 
     (finding,) = book.findings
     assert (finding.state, finding.checks) == (State.OPEN, 4)
@@ -251,7 +251,9 @@ def test_a_missing_row_that_was_deleted_and_written_again_has_not_stood_still() 
 def test_a_write_time_of_next_year_proves_nothing() -> None:
     book = Book(1)
 
-    confirm(book, tools(Sides({1: "new"}), newest_write=lambda _key: datetime.now(UTC) + timedelta(days=365)))
+    next_year = datetime.now(UTC) + timedelta(days=365)
+
+    confirm(book, tools(Sides({1: "new"}), newest_writes=lambda keys: dict.fromkeys(keys, next_year)))
 
     assert book.findings[0].checks == 2
 
@@ -273,6 +275,21 @@ def test_rows_that_stand_still_do_not_wait_for_those_that_do_not() -> None:
     confirm(book, tools(sides))
 
     assert [(finding.state, finding.checks) for finding in book.findings] == [(State.OPEN, 2), (State.UNSTABLE, 11)]
+
+
+def test_the_causes_of_many_rows_are_looked_for_at_once() -> None:
+    keys = range(2 * BATCH_ROWS)
+    sides, book = Sides(dict.fromkeys(keys, "new")), Book(*keys)
+    tagged: list[int] = []
+
+    def tag(found: Sequence[Difference]) -> Sequence[Cause]:
+        tagged.append(len(found))
+        return [Cause.UNKNOWN] * len(found)
+
+    confirm(book, tools(sides, tag=tag))
+
+    assert tagged == [2 * BATCH_ROWS]
+    assert sides.looks == 4, "rows are read in batches all the same"
 
 
 def test_without_a_view_of_the_pipeline_more_looks_are_asked_for() -> None:
