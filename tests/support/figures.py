@@ -18,7 +18,7 @@ def machine() -> str:
 
 def show(title: str, figures: dict[str, str]) -> None:
     """Print a small table; `make bench` runs pytest with -s."""
-    width = max(len(name) for name in figures)
+    width = max(map(len, figures), default=0)
     print(f"\n{title} ({machine()})")
     for name, value in figures.items():
         print(f"  {name:<{width}}  {value}")
