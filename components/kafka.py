@@ -18,6 +18,9 @@ from components.tls.certificate import ServerCertificate
 from components.tls.files import CA_PATH, PAIR_PATH, pair_file
 
 HOUR_MS = 3_600_000
+OFFSETS_SEGMENT_BYTES = 1024 * 1024
+"""Kafka compacts closed segments only. With its 1 GiB the source's offsets would grow for a week before that, and who
+asks Connect for them makes it read the whole topic."""
 ADMIN = "admin"
 """The brokers' first user."""
 SCRATCH = ("/etc/kafka", "/tmp", "/usr/logs", "/var/log/kafka")  # noqa: S108 (of the container)
@@ -253,7 +256,7 @@ class PipelineTopics(pulumi.ComponentResource):
             self._topic(internal["config"], 1, compacted),
             self._topic(internal["offset"], 25, compacted),
             self._topic(internal["status"], 5, compacted),
-            self._topic(args.source_offsets_topic, 1, compacted),
+            self._topic(args.source_offsets_topic, 1, {**compacted, "segment.bytes": str(OFFSETS_SEGMENT_BYTES)}),
         ]
         self.register_outputs({"topics": [topic.name for topic in self.topics]})
 

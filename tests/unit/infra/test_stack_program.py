@@ -144,6 +144,8 @@ def test_topics_exist_for_tables_dlq_heartbeat_and_connect(dev: Program) -> None
     }
     assert topics["cdc-connect-configs"]["partitions"] == 1
     assert topics["cdc-connect-offsets"]["config"]["cleanup.policy"] == "compact"
+    source_offsets = topics["cdc-source-offsets"]["config"]
+    assert (source_offsets["cleanup.policy"], source_offsets["segment.bytes"]) == ("compact", "1048576")
 
 
 def test_brokers_do_not_create_topics(dev: Program) -> None:
