@@ -26,6 +26,13 @@ def count(pipeline: Pipeline) -> int:
     return int(row[0])
 
 
+def empty(pipeline: Pipeline) -> None:
+    """Remove all users from both sides, which neither the CDC log nor the pipeline sees."""
+    with pipeline.scylla() as session, pipeline.postgres() as connection:
+        session.execute("TRUNCATE shop.users", timeout=120)
+        connection.execute(sql.SQL("TRUNCATE public.users"))
+
+
 def ends(pipeline: Pipeline) -> dict[int, int]:
     """End offset of every partition of the users' topic."""
     consumer = kafka_consumer(pipeline)
