@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, time
@@ -38,6 +38,8 @@ class CauseContext:
     """Time for reading the CDC log, of the whole run; what would need more stays unknown."""
     log_seconds: float = 0.0
     """Of it, what was used."""
+    step: Callable[[], None] = lambda: None
+    """Called between pages of the log; it may raise to stop the tagging."""
 
 
 def tag_all(
@@ -95,7 +97,7 @@ class _Gathering:
         began = monotonic()
         deadline = began + self._context.log_budget_seconds - self._context.log_seconds
         try:
-            history = History(self._source, self._plan, self._log_start_ms, self._now_ms)
+            history = History(self._source, self._plan, self._log_start_ms, self._now_ms, self._context.step)
             found = history.rows(wanted, deadline)
             self._compare_images(history, found, deadline)
         except ConfigError:

@@ -103,7 +103,6 @@ class Confirmation:
             self._book.commit(looks, findings)
             for finding in findings:
                 self._tools.found(finding)
-            self._tools.progress("confirm")
 
     def _decide(self, batch: Sequence[Candidate], passed: datetime | None) -> tuple[list[Look], list[NewFinding]]:
         keys = {candidate.fingerprint: key_from_json(self._plan, candidate.key) for candidate in batch}
@@ -142,6 +141,7 @@ class Confirmation:
         if not decided:
             return []
         differences = [row.difference for _, row, _ in decided if row.difference]
+        self._tools.tell(f"looking for the causes of {len(differences):,} differences")
         causes = self._tools.tag(differences)
         described = self._tools.describe([row for _, row, _ in decided])
         return [

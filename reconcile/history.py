@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from operator import attrgetter
@@ -60,11 +60,14 @@ class RowHistory:
 
 
 class History:
-    """Reads the changes of rows in a part of the log."""
+    """Reads the changes of rows in a part of the log. `step` is called between pages, and may raise."""
 
-    def __init__(self, source: SourceClient, plan: TablePlan, start_ms: int, end_ms: int) -> None:
+    def __init__(
+        self, source: SourceClient, plan: TablePlan, start_ms: int, end_ms: int, step: Callable[[], None]
+    ) -> None:
         self._source = source
         self._plan = plan
+        self._step = step
         self._shape = KeyShape.of(plan)
         self._times = [bound.to_bytes(8, signed=True) for bound in (start_ms, end_ms)]
         self._generations = generations(source.session, plan.ref, start_ms, end_ms)
@@ -103,6 +106,7 @@ class History:
                 ahead.append((key, Pages(self._source, self._plan, bound)))
             if not ahead:
                 return
+            self._step()
             yield self._image(*ahead.popleft())
 
     def _image(self, key: Key, pages: Pages) -> Row | None:
@@ -178,6 +182,7 @@ class History:
 
     def _log_rows(self, pages: Pages, deadline: float) -> Iterator[LogRow]:
         for page in pages:
+            self._step()
             if monotonic() >= deadline:
                 return
             for time_id, operation, ttl, *key in page:

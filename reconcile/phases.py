@@ -55,7 +55,7 @@ class Phases:
         self._candidates = CandidateBook(session.journal)
         pipeline, limits = session.connections.pipeline, session.request.limits
         windows_seconds = (pipeline.window_size_ms + pipeline.confidence_window_ms) / 1000
-        self._causes = CauseContext(lag_seconds=windows_seconds + limits.settle_seconds)
+        self._causes = CauseContext(lag_seconds=windows_seconds + limits.settle_seconds, step=self._confirming)
         self._lag_seconds: float | None = None
         self._lag_asked = self._told = float("-inf")
         self._rates: deque[tuple[float, int]] = deque(maxlen=_RATE_SAMPLES)
@@ -149,6 +149,10 @@ class Phases:
         session = self._session
         with TargetClient(session.connections.target, application_name="reconcile/cause") as target:
             return tag_all(session.source, target, session.plan, found, self._causes)
+
+    def _confirming(self) -> None:
+        self._control.check()
+        self.progress("confirm")
 
     def _found(self, finding: NewFinding) -> None:
         self._session.events.finding(to_finding(self._journal, finding))

@@ -286,9 +286,11 @@ def test_the_causes_of_many_rows_are_looked_for_at_once() -> None:
         tagged.append(len(found))
         return [Cause.UNKNOWN] * len(found)
 
-    confirm(book, tools(sides, tag=tag))
+    told: list[str] = []
+    confirm(book, tools(sides, tag=tag, tell=told.append))
 
     assert tagged == [2 * BATCH_ROWS]
+    assert told == ["looking for the causes of 1,000 differences"]
     assert sides.looks == 4, "rows are read in batches all the same"
 
 
