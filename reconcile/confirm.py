@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import compress
 from typing import Final
 from uuid import UUID
 
@@ -107,12 +108,13 @@ class Confirmation:
     def _decide(self, batch: Sequence[Candidate], passed: datetime | None) -> tuple[list[Look], list[NewFinding]]:
         keys = {candidate.fingerprint: key_from_json(self._plan, candidate.key) for candidate in batch}
         seen = self._look([keys[c.fingerprint] for c in batch if c.difference_kind is not Kind.INVALID_KEY])
-        written = self._tools.newest_writes([key for key, row in seen.items() if _is_missing(row)])
+        rows = [seen.get(keys[each.fingerprint]) or _invalid(each, keys[each.fingerprint]) for each in batch]
+        same = [_is_same(candidate, row) for candidate, row in zip(batch, rows, strict=True)]
+        written = self._tools.newest_writes([row.key for row in compress(rows, same) if _is_missing(row)])
         looks: list[Look] = []
         decided: list[tuple[Candidate, Seen, State]] = []
-        for candidate in batch:
-            row = seen.get(keys[candidate.fingerprint]) or _invalid(candidate, keys[candidate.fingerprint])
-            stable = _is_stable(candidate, row) and not _comes_and_goes(written.get(row.key), candidate.last_looked)
+        for candidate, row, is_same in zip(batch, rows, same, strict=True):
+            stable = is_same and not _comes_and_goes(written.get(row.key), candidate.last_looked)
             look = Look(candidate, row.difference, row.xmin, row.looked_at, stable)
             if row.difference and (state := self._state(look, passed)):
                 decided.append((candidate, row, state))
@@ -163,7 +165,7 @@ class Confirmation:
         ]
 
 
-def _is_stable(candidate: Candidate, row: Seen) -> bool:
+def _is_same(candidate: Candidate, row: Seen) -> bool:
     """Whether both sides are as they were at the look before; never at the first one."""
     difference = row.difference
     return (

@@ -248,6 +248,18 @@ def test_a_missing_row_that_was_deleted_and_written_again_has_not_stood_still() 
     assert (finding.state, finding.checks) == (State.OPEN, 4)
 
 
+def test_write_times_are_read_only_of_rows_that_look_the_same_again() -> None:
+    asked: list[list[Key]] = []
+
+    def newest_writes(keys: Sequence[Key]) -> Mapping[Key, datetime]:
+        asked.append(list(keys))
+        return {}
+
+    confirm(Book(1), tools(Sides({1: "new"}), newest_writes=newest_writes))
+
+    assert asked == [[], [(1,)]], "none at the first look, when most rows are only on their way"
+
+
 def test_a_write_time_of_next_year_proves_nothing() -> None:
     book = Book(1)
 
