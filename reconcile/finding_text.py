@@ -29,8 +29,7 @@ class CellReader(Protocol):
 
 def describe(source: CellReader, plan: TablePlan, rows: Sequence[Seen]) -> list[tuple[ColumnDifference, ...]]:
     """Return the cells of each row that differ where both sides have it; nothing where one has none."""
-    both = [row.key for row in rows if row.source and row.target and row.difference and row.difference.columns]
-    times = source.read_cells(plan, both)
+    times = source.read_cells(plan, [row.key for row in rows if row.difference and row.difference.columns])
     return [_differing(plan, row, times.get(row.key, {})) for row in rows]
 
 
