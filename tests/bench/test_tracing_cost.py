@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.burst import DEADLINE_SECONDS, count, empty, ends, produced_between, write_burst
+from tests.support.burst import DEADLINE_SECONDS, count, ends, produced_between, write_burst
 from tests.support.connect_rest import resume, stop
+from tests.support.databases import empty
 from tests.support.figures import show
 from tests.support.pipeline import Pipeline
 from tests.support.reconfigured import reconfigured
@@ -42,7 +43,7 @@ def burst(pipeline: Pipeline) -> Burst:
     pipeline.wait_equal(["shop.users"])
     source = pipeline.outputs.connectors["source"]
     stop(pipeline, source)
-    empty(pipeline)
+    empty(pipeline, "shop.users")
     starts = ends(pipeline)
     write_burst(pipeline, [uuid4() for _ in range(ROWS)])
     settled = time.time() + (pipeline.outputs.window_ms + pipeline.outputs.confidence_ms) / 1000

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 from cassandra.concurrent import execute_concurrent_with_args
 from confluent_kafka import Consumer, TopicPartition
-from psycopg import sql
 
 from ops.demo_rows import INSERT_USER, user_row
 from ops.dlq.queue import Kafka
+from tests.support import databases
 from tests.support.pipeline import Pipeline
 
 CONCURRENCY = 100
@@ -20,17 +20,7 @@ DEADLINE_SECONDS = 600
 
 def count(pipeline: Pipeline) -> int:
     """Users in PostgreSQL."""
-    with pipeline.postgres() as connection:
-        row = connection.execute(sql.SQL("SELECT count(*) FROM public.users")).fetchone()
-    assert row
-    return int(row[0])
-
-
-def empty(pipeline: Pipeline) -> None:
-    """Remove all users from both sides, which neither the CDC log nor the pipeline sees."""
-    with pipeline.scylla() as session, pipeline.postgres() as connection:
-        session.execute("TRUNCATE shop.users", timeout=120)
-        connection.execute(sql.SQL("TRUNCATE public.users"))
+    return databases.count(pipeline, "shop.users")
 
 
 def ends(pipeline: Pipeline) -> dict[int, int]:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from psycopg import sql
+
 from components.tls.trust import ca_path
 from ops.databases import source_settings, target_settings
 from ops.outputs import Login, StackOutputs
@@ -58,6 +60,27 @@ def _login_file(login: Login | None) -> str | None:
     with os.fdopen(descriptor, "w") as file:
         file.write(f"username={login.username}\npassword={login.password}\n")
     return path
+
+
+def count(pipeline: Pipeline, source: str) -> int:
+    """Rows that PostgreSQL has of a table."""
+    with pipeline.postgres() as connection:
+        return int(
+            connection.execute(sql.SQL("SELECT count(*) FROM {}").format(_target(pipeline, source))).fetchall()[0][0]
+        )
+
+
+def empty(pipeline: Pipeline, source: str) -> None:
+    """Remove all rows of a table from both sides, which neither the CDC log nor the pipeline sees."""
+    with pipeline.scylla() as session, pipeline.postgres() as connection:
+        session.execute(f"TRUNCATE {source}", timeout=120)
+        connection.execute(sql.SQL("TRUNCATE {}").format(_target(pipeline, source)))
+
+
+def _target(pipeline: Pipeline, source: str) -> sql.Identifier:
+    table = pipeline.outputs.table(source)
+    assert table
+    return sql.Identifier(*table.target.split("."))
 
 
 def wait_passed(pipeline: Pipeline, source: str, deadline_seconds: float = 300) -> None:
